@@ -1,1 +1,3 @@
-//! Portolan: gateway.
+//! The imperative shell of Portolan.
+
+pub mod ports;
