@@ -1,0 +1,71 @@
+//! What Portolan sends down to devices: commands, and the settings that should be in force.
+
+use crate::id::{CommandId, LaneId, MetricName, ShipmentId, SiteId};
+use crate::quantity::Timestamp;
+use crate::telemetry::Setting;
+use alloc::collections::BTreeMap;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// Do this, once: the id is the idempotency key.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct CommandFrame {
+    /// Its id, echoed in the answer.
+    pub command: CommandId,
+    /// When it was given.
+    pub issued_at: Timestamp,
+    /// After this it must not be begun.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
+    /// What to do: an object with one member named after the kind.
+    pub action: Action,
+}
+
+/// What a device can be asked to do.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Action {
+    /// A vehicle drives to a site.
+    GoTo {
+        /// Where to.
+        site: SiteId,
+        /// Along which lane; the shortest way when absent.
+        #[serde(default)]
+        lane: Option<LaneId>,
+    },
+    /// A vehicle takes shipments to a site.
+    Carry {
+        /// What to load.
+        shipments: Vec<ShipmentId>,
+        /// Where to.
+        to: SiteId,
+        /// Along which lane.
+        #[serde(default)]
+        lane: Option<LaneId>,
+    },
+    /// A vehicle stops where it can and waits.
+    Hold {
+        /// Until when; for ever when absent.
+        #[serde(default)]
+        until: Option<Timestamp>,
+    },
+    /// A device reports every so many seconds.
+    ReportEvery {
+        /// At least 1.
+        interval_secs: u32,
+    },
+    /// A device sends its birth again.
+    Rebirth,
+}
+
+/// The settings that should be in force on a device. Retained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct DesiredFrame {
+    /// When it was decided.
+    pub at: Timestamp,
+    /// Setting → value.
+    pub settings: BTreeMap<MetricName, Setting>,
+}
