@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 /// Held locked for as long as a gateway uses the folder. Not listed: its name starts with a dot.
 const LOCK_FILE: &str = ".lock";
 /// What is written at once where the file system cannot reserve space.
-const ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
+static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
 /// A folder that this process alone uses, until the value is dropped.
 ///
