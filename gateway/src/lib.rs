@@ -1,5 +1,6 @@
 //! The imperative shell of Portolan.
 
+pub mod ingest;
 pub mod ports;
 
 pub mod disk;

@@ -1,9 +1,13 @@
 //! What the gateway asks of the machine, as traits with two implementations: the real one, and the
 //! tests' faulty one. Nothing else in the gateway opens a file or reads a clock.
 
+use bytes::Bytes;
 use firmware_schemas::quantity::Timestamp;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// Reads time. The real one is [`crate::clock::SystemClock`].
 pub trait Clock: Send + Sync {
@@ -52,4 +56,75 @@ pub trait DiskFile: Send + Sync {
     fn set_len(&self, len: u64) -> io::Result<()>;
     /// Returns when data and length are on the disk.
     fn sync(&self) -> io::Result<()>;
+}
+
+/// Sends messages to devices. The real ones are [`crate::ingest::outbound::Outbound`] and
+/// [`crate::ingest::broker::Broker`].
+pub trait Bus: Send + Sync {
+    /// Takes a message into a bounded queue, at QoS 1. Never blocks.
+    fn publish(&self, topic: &str, payload: Bytes, retain: bool) -> Result<Ticket, BusError>;
+}
+
+/// Why a [`Bus`] did not take a message.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BusError {
+    #[error("too many messages wait to be sent")]
+    Full,
+    #[error("the bus is closed")]
+    Closed,
+    #[error("a message of {bytes} bytes exceeds the limit of {max}")]
+    TooLong { bytes: usize, max: usize },
+    #[error("nothing can be published to the topic {topic:?}")]
+    Topic { topic: String },
+}
+
+/// Why a message that a [`Bus`] took was not delivered.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Undelivered {
+    #[error("the bus was closed before the broker had the message")]
+    Closed,
+    #[error("the broker refused the message: {reason}")]
+    Refused { reason: String },
+}
+
+/// Resolves when the broker has taken responsibility for a message. May be dropped.
+#[derive(Debug)]
+pub struct Ticket(oneshot::Receiver<Result<(), Undelivered>>);
+
+/// The other end of a [`Ticket`]. Dropped unresolved, it says [`Undelivered::Closed`].
+#[derive(Debug)]
+pub struct TicketSender(oneshot::Sender<Result<(), Undelivered>>);
+
+impl Ticket {
+    /// A ticket and the end that resolves it.
+    pub fn pair() -> (TicketSender, Self) {
+        let (sender, receiver) = oneshot::channel();
+        (TicketSender(sender), Self(receiver))
+    }
+
+    /// The result, if it is known by now. After it was given once, asking again says `Closed`.
+    pub fn try_result(&mut self) -> Option<Result<(), Undelivered>> {
+        match self.0.try_recv() {
+            Ok(result) => Some(result),
+            Err(oneshot::error::TryRecvError::Empty) => None,
+            Err(oneshot::error::TryRecvError::Closed) => Some(Err(Undelivered::Closed)),
+        }
+    }
+}
+
+impl Future for Ticket {
+    type Output = Result<(), Undelivered>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        Pin::new(&mut self.0).poll(context).map(|result| result.unwrap_or(Err(Undelivered::Closed)))
+    }
+}
+
+impl TicketSender {
+    /// Tells the holder of the ticket, if there still is one.
+    pub fn resolve(self, result: Result<(), Undelivered>) {
+        self.0.send(result).ok();
+    }
 }

@@ -1,0 +1,198 @@
+//! What comes in over MQTT, before anything is decoded, and what goes out.
+//!
+//! ```text
+//! external broker ── mqtt::Link ─────┐
+//!                                    ├─► one bounded channel of Inbound ─► the core thread
+//! embedded broker::Broker ── hook ───┘          │
+//!        ▲                                      └─ durable ─► Ack::done ─► PUBACK
+//!        └── outbound::Outbound, Broker: the two real implementations of ports::Bus
+//! ```
+//!
+//! When the channel is full nobody reads from the sockets, so MQTT and TCP push back on the senders;
+//! nothing is dropped. An [`Ack`] that is dropped without [`Ack::done`] never acknowledges, and the
+//! sender will send again.
+
+pub mod broker;
+pub mod mqtt;
+pub mod outbound;
+pub mod tls;
+mod wire;
+
+use bytes::Bytes;
+use firmware_schemas::quantity::Timestamp;
+use std::fmt;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+
+/// The largest payload that the contract allows, in bytes.
+pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
+
+/// The largest MQTT packet we take or send: a full payload, the longest topic, and properties.
+pub const PACKET_BYTES_MAX: u32 = PAYLOAD_BYTES_MAX as u32 + 128 * 1024;
+
+/// The kinds of message that devices send, as the last level of their topics.
+pub const UPWARD_KINDS: [&str; 7] = ["birth", "telemetry", "event", "position", "status", "reported", "ack"];
+
+/// One PUBLISH as it came in, before anything is decoded.
+#[derive(Debug)]
+pub struct Inbound {
+    pub topic: String,
+    /// A view into the read buffer: copy what is to be kept for long.
+    pub payload: Bytes,
+    /// The sender asked the broker to keep it for later subscribers.
+    pub retain: bool,
+    pub ack: Ack,
+}
+
+/// Owed to the sender once the message is durable.
+///
+/// Dropping it without [`Ack::done`] never acknowledges: an external broker delivers the message again
+/// after the next connection, the embedded one closes the sender's connection so that it sends again.
+#[derive(Debug)]
+pub enum Ack {
+    /// QoS 0, or a last will: nobody waits.
+    None,
+    External(mqtt::PubAckDue),
+    Embedded(oneshot::Sender<()>),
+}
+
+impl Ack {
+    /// Says that the message is durable. Never blocks and never fails; a sender that is gone by now
+    /// sends again, and the twin drops the duplicate.
+    pub fn done(self) {
+        match self {
+            Self::None => {}
+            Self::External(due) => due.done(),
+            Self::Embedded(sender) => {
+                // An error only means that the connection's task has ended meanwhile.
+                sender.send(()).ok();
+            }
+        }
+    }
+}
+
+/// How a connection to an external broker stands, for `/readyz`, `doctor` and metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LinkState {
+    Connecting,
+    /// Connected, and every subscription granted at QoS 1.
+    Connected {
+        since: Timestamp,
+        /// False when the broker kept nothing for us: what was sent while we were away is lost.
+        session_present: bool,
+    },
+    Lost {
+        since: Timestamp,
+        reason: String,
+    },
+    /// The broker answered and said no; we keep asking, but a person must mend it.
+    Refused {
+        reason: String,
+    },
+    /// Stopped by us.
+    Closed,
+}
+
+impl fmt::Display for LinkState {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connecting => out.write_str("connecting"),
+            Self::Connected { session_present: true, .. } => out.write_str("connected, session resumed"),
+            Self::Connected { .. } => out.write_str("connected, new session"),
+            Self::Lost { reason, .. } => write!(out, "lost: {reason}"),
+            Self::Refused { reason } => write!(out, "refused: {reason}"),
+            Self::Closed => out.write_str("closed"),
+        }
+    }
+}
+
+/// A password or token. Its `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(Arc<str>);
+
+impl Secret {
+    pub fn new(text: impl Into<Arc<str>>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Secret(…)")
+    }
+}
+
+/// A user name with its password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    pub user: String,
+    pub password: Secret,
+}
+
+/// Whether a topic is one that devices of the contract send to.
+///
+/// Looks only at the shape, `portolan/v1/{tenant}/{site}/{device}/{kind}`; the decoder checks the rest.
+pub fn is_upward(topic: &str) -> bool {
+    let Some(rest) = topic.strip_prefix("portolan/v1/") else {
+        return false;
+    };
+    let mut levels = rest.split('/');
+    let named = levels.by_ref().take(3).filter(|level| !level.is_empty()).count() == 3;
+    let kind = levels.next();
+    named && levels.next().is_none() && kind.is_some_and(|kind| UPWARD_KINDS.contains(&kind))
+}
+
+/// The subscriptions that hear every upward message of `tenant`, one for each kind.
+///
+/// `group` makes them shared: the broker splits the messages among all gateways of the group.
+pub fn upward_filters(tenant: &str, group: Option<&str>) -> Vec<String> {
+    UPWARD_KINDS
+        .iter()
+        .map(|kind| match group {
+            Some(group) => format!("$share/{group}/portolan/v1/{tenant}/+/+/{kind}"),
+            None => format!("portolan/v1/{tenant}/+/+/{kind}"),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(topic: &str, upward: bool) {
+        assert_eq!(is_upward(topic), upward, "{topic:?}");
+    }
+
+    #[test]
+    fn only_the_upward_kinds_of_the_contract_go_to_the_core() {
+        for kind in UPWARD_KINDS {
+            check(&format!("portolan/v1/acme/depot-1/scale-7/{kind}"), true);
+        }
+        check("portolan/v1/acme/depot-1/scale-7/command", false);
+        check("portolan/v1/acme/depot-1/scale-7/desired", false);
+        check("portolan/v1/acme/depot-1/scale-7", false);
+        check("portolan/v1/acme/depot-1/scale-7/telemetry/more", false);
+        check("portolan/v1/acme//scale-7/telemetry", false);
+        check("portolan/v2/acme/depot-1/scale-7/telemetry", false);
+        check("portolan/v1/acme/depot-1/telemetry", false);
+        check("", false);
+    }
+
+    #[test]
+    fn a_group_makes_every_subscription_shared() {
+        let filters = upward_filters("acme", Some("gateways"));
+        assert_eq!(filters.len(), UPWARD_KINDS.len());
+        assert!(filters.contains(&"$share/gateways/portolan/v1/acme/+/+/telemetry".to_owned()));
+    }
+
+    #[test]
+    fn a_secret_is_never_printed() {
+        let login = Credentials { user: "gateway".into(), password: Secret::new("correct horse") };
+        assert!(!format!("{login:?}").contains("horse"));
+    }
+}
