@@ -1,1 +1,3 @@
 //! Portolan: tests.
+
+pub mod mosquitto;

@@ -19,19 +19,16 @@ pub mod tls;
 mod wire;
 
 use bytes::Bytes;
+use firmware_schemas::id::TenantId;
 use firmware_schemas::quantity::Timestamp;
+use firmware_schemas::telemetry::PAYLOAD_LEN_MAX;
+use firmware_schemas::topic::{Channel, PREFIX, filter};
 use std::fmt;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 
-/// The largest payload that the contract allows, in bytes.
-pub const PAYLOAD_BYTES_MAX: usize = 1024 * 1024;
-
 /// The largest MQTT packet we take or send: a full payload, the longest topic, and properties.
-pub const PACKET_BYTES_MAX: u32 = PAYLOAD_BYTES_MAX as u32 + 128 * 1024;
-
-/// The kinds of message that devices send, as the last level of their topics.
-pub const UPWARD_KINDS: [&str; 7] = ["birth", "telemetry", "event", "position", "status", "reported", "ack"];
+pub const PACKET_BYTES_MAX: u32 = PAYLOAD_LEN_MAX as u32 + 128 * 1024;
 
 /// One PUBLISH as it came in, before anything is decoded.
 #[derive(Debug)]
@@ -135,26 +132,25 @@ pub struct Credentials {
 
 /// Whether a topic is one that devices of the contract send to.
 ///
-/// Looks only at the shape, `portolan/v1/{tenant}/{site}/{device}/{kind}`; the decoder checks the rest.
+/// Looks only at the shape, `portolan/v1/{tenant}/{site}/{device}/{channel}`, so that a message with a
+/// misspelt identifier goes to quarantine and is not lost; the decoder checks the rest.
 pub fn is_upward(topic: &str) -> bool {
-    let Some(rest) = topic.strip_prefix("portolan/v1/") else {
+    let Some(rest) = topic.strip_prefix(PREFIX).and_then(|rest| rest.strip_prefix('/')) else {
         return false;
     };
-    let mut levels = rest.split('/');
-    let named = levels.by_ref().take(3).filter(|level| !level.is_empty()).count() == 3;
-    let kind = levels.next();
-    named && levels.next().is_none() && kind.is_some_and(|kind| UPWARD_KINDS.contains(&kind))
+    let mut levels = rest.splitn(4, '/').skip(3);
+    levels.next().and_then(Channel::from_level).is_some_and(Channel::is_up)
 }
 
-/// The subscriptions that hear every upward message of `tenant`, one for each kind.
+/// The subscriptions that hear every upward message of `tenant`, one for each channel.
 ///
 /// `group` makes them shared: the broker splits the messages among all gateways of the group.
-pub fn upward_filters(tenant: &str, group: Option<&str>) -> Vec<String> {
-    UPWARD_KINDS
-        .iter()
-        .map(|kind| match group {
-            Some(group) => format!("$share/{group}/portolan/v1/{tenant}/+/+/{kind}"),
-            None => format!("portolan/v1/{tenant}/+/+/{kind}"),
+pub fn upward_filters(tenant: &TenantId, group: Option<&str>) -> Vec<String> {
+    Channel::UP
+        .into_iter()
+        .map(|channel| match group {
+            Some(group) => format!("$share/{group}/{}", filter(tenant, channel)),
+            None => filter(tenant, channel),
         })
         .collect()
 }
@@ -169,25 +165,32 @@ mod tests {
     }
 
     #[test]
-    fn only_the_upward_kinds_of_the_contract_go_to_the_core() {
-        for kind in UPWARD_KINDS {
-            check(&format!("portolan/v1/acme/depot-1/scale-7/{kind}"), true);
+    fn only_the_upward_channels_of_the_contract_go_to_the_core() {
+        for channel in Channel::UP {
+            check(&format!("portolan/v1/acme/depot-1/scale-7/{}", channel.as_str()), true);
         }
-        check("portolan/v1/acme/depot-1/scale-7/command", false);
-        check("portolan/v1/acme/depot-1/scale-7/desired", false);
+        for channel in Channel::DOWN {
+            check(&format!("portolan/v1/acme/depot-1/scale-7/{}", channel.as_str()), false);
+        }
         check("portolan/v1/acme/depot-1/scale-7", false);
         check("portolan/v1/acme/depot-1/scale-7/telemetry/more", false);
-        check("portolan/v1/acme//scale-7/telemetry", false);
+        check("portolan/v1x/acme/depot-1/scale-7/telemetry", false);
         check("portolan/v2/acme/depot-1/scale-7/telemetry", false);
         check("portolan/v1/acme/depot-1/telemetry", false);
         check("", false);
     }
 
     #[test]
+    fn a_bad_identifier_still_goes_to_the_core_which_puts_it_in_quarantine() {
+        check("portolan/v1/acme//scale 7/telemetry", true);
+    }
+
+    #[test]
     fn a_group_makes_every_subscription_shared() {
-        let filters = upward_filters("acme", Some("gateways"));
-        assert_eq!(filters.len(), UPWARD_KINDS.len());
-        assert!(filters.contains(&"$share/gateways/portolan/v1/acme/+/+/telemetry".to_owned()));
+        let tenant = TenantId::new("acme").unwrap();
+        let filters = upward_filters(&tenant, Some("gateways"));
+        assert_eq!(filters.len(), Channel::UP.len());
+        assert!(filters.contains(&"$share/gateways/portolan/v1/acme/+/+/telemetry".to_owned()), "{filters:?}");
     }
 
     #[test]
