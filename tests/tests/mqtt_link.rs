@@ -702,6 +702,8 @@ async fn the_embedded_broker_checks_passwords_and_speaks_tls() {
     sleep(Duration::from_millis(300)).await;
     assert_eq!(anonymous.connections.load(Ordering::SeqCst), 0, "anonymous");
 
+    // rumqttc asks for the process's default; with two libraries compiled in there is none by itself.
+    rustls::crypto::aws_lc_rs::default_provider().install_default().ok();
     let mut options = Device::options(secure, "scale-tls");
     options.set_credentials("scale", "right");
     let root = fs::read(papers.file("root.pem")).unwrap();
