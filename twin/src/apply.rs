@@ -1,12 +1,12 @@
 //! The fold: one fact changes the state, always in the same way.
 //!
-//! [`State::apply`] trusts that the fact was accepted by [`crate::observe`] against this very state, and
+//! [`Twin::apply`] trusts that the fact was accepted by [`crate::observe`] against this very state, and
 //! says so loudly where it was not: at a restart that means that the journal and this build do not agree.
 
 use crate::state::{
     ARRIVED_SHIPMENTS_MAX, AlertRecord, CLEARED_ALERTS_MAX, COMMANDS_MAX, CommandRecord, DeviceState, LaneIdx,
-    LastReading, QUARANTINE_MAX, QuarantineRecord, SeriesState, ShipmentState, SiteIdx, SiteState, SkuIdx, State,
-    StockIdx, StockState, VehicleFix, VehicleIdx, VehicleState,
+    LastReading, QUARANTINE_MAX, QuarantineRecord, SeriesState, ShipmentState, SiteIdx, SiteState, SkuIdx, StockIdx,
+    StockState, Twin, VehicleFix, VehicleIdx, VehicleState,
 };
 use firmware_schemas::fact::{AlertId, DeviceIdx, Fact, Fix, FrameNumber, QuarantineId, SeriesId, SeriesReading};
 use firmware_schemas::id::{DeviceId, ShipmentId, SiteId, SkuId, VehicleId};
@@ -63,7 +63,7 @@ fn dangling(seq: u64, what: &'static str, id: impl ToString) -> Dangling {
     Dangling { seq, what, id: id.to_string() }
 }
 
-impl State {
+impl Twin {
     /// Folds the fact with the journal's number `seq` into the state, and tells `touched` what changed.
     pub fn apply(&mut self, seq: u64, fact: &Fact, touched: &mut Vec<Touched>) -> Result<(), Dangling> {
         self.revision = seq;
@@ -472,26 +472,17 @@ impl State {
         received_at: Timestamp,
         touched: &mut Vec<Touched>,
     ) -> Result<(), Dangling> {
-        let series = self
-            .series
-            .get_mut(reading.series.0 as usize)
-            .ok_or_else(|| dangling(seq, "series", reading.series.0))?;
+        let series =
+            self.series.get_mut(reading.series.0 as usize).ok_or_else(|| dangling(seq, "series", reading.series.0))?;
         touched.push(Touched::Point(reading.clone()));
         // The live value moves by event time, ties by arrival.
         if series.last.as_ref().is_some_and(|last| reading.at < last.at) {
             return Ok(());
         }
-        series.out_since = if series.is_out_of_range(&reading.value) {
-            series.out_since.or(Some(reading.at))
-        } else {
-            None
-        };
-        series.last = Some(LastReading {
-            at: reading.at,
-            value: reading.value.clone(),
-            quality: reading.quality,
-            received_at,
-        });
+        series.out_since =
+            if series.is_out_of_range(&reading.value) { series.out_since.or(Some(reading.at)) } else { None };
+        series.last =
+            Some(LastReading { at: reading.at, value: reading.value.clone(), quality: reading.quality, received_at });
         touched.push(Touched::Series(reading.series));
         Ok(())
     }
@@ -504,11 +495,7 @@ impl State {
         received_at: Timestamp,
         touched: &mut Vec<Touched>,
     ) -> Result<(), Dangling> {
-        let at = self
-            .vehicle_by_id
-            .get(&fix.vehicle)
-            .copied()
-            .ok_or_else(|| dangling(seq, "vehicle", &fix.vehicle))?;
+        let at = self.vehicle_by_id.get(&fix.vehicle).copied().ok_or_else(|| dangling(seq, "vehicle", &fix.vehicle))?;
         let vehicle = &mut self.vehicles[at.at()];
         if vehicle.fix.as_ref().is_some_and(|known| fix.at < known.at) {
             return Ok(());
@@ -566,7 +553,7 @@ impl State {
     ) -> Result<(), Dangling> {
         let site = self.site_named(seq, event.site.as_ref().unwrap_or(topic_site))?;
         let at = event.at;
-        let mut change = |state: &mut Self, sku: &SkuId, change: &dyn Fn(&mut StockState)| {
+        let change = |state: &mut Self, touched: &mut Vec<Touched>, sku: &SkuId, change: &dyn Fn(&mut StockState)| {
             let position = state.stock_at(site, state.sku_named(seq, sku)?);
             state.change_stock(position, |stock| {
                 change(stock);
@@ -577,10 +564,10 @@ impl State {
         };
         match &event.happening {
             Happening::StockCounted { sku, on_hand } => {
-                change(self, sku, &|stock| stock.on_hand = on_hand.0)?;
+                change(self, touched, sku, &|stock| stock.on_hand = on_hand.0)?;
             }
             Happening::StockReceived { sku, pieces, order } => {
-                change(self, sku, &|stock| {
+                change(self, touched, sku, &|stock| {
                     stock.on_hand = stock.on_hand.saturating_add(pieces.0);
                     if order.is_some() {
                         stock.on_order -= stock.on_order.clamp(0, pieces.0);
@@ -588,7 +575,7 @@ impl State {
                 })?;
             }
             Happening::StockIssued { sku, pieces, order, .. } => {
-                let position = change(self, sku, &|stock| {
+                let position = change(self, touched, sku, &|stock| {
                     stock.on_hand = stock.on_hand.saturating_sub(pieces.0);
                     stock.issued.count(pieces.0, at);
                 })?;
@@ -597,31 +584,34 @@ impl State {
                 }
             }
             Happening::StockReturned { sku, pieces, .. } => {
-                change(self, sku, &|stock| stock.on_hand = stock.on_hand.saturating_add(pieces.0))?;
+                change(self, touched, sku, &|stock| stock.on_hand = stock.on_hand.saturating_add(pieces.0))?;
             }
             Happening::StockAdjusted { sku, pieces, .. } => {
-                change(self, sku, &|stock| stock.on_hand = stock.on_hand.saturating_add(pieces.0))?;
+                change(self, touched, sku, &|stock| stock.on_hand = stock.on_hand.saturating_add(pieces.0))?;
             }
             Happening::StockReserved { sku, pieces, order } => {
-                let position = change(self, sku, &|stock| stock.reserved = stock.reserved.saturating_add(pieces.0))?;
+                let position =
+                    change(self, touched, sku, &|stock| stock.reserved = stock.reserved.saturating_add(pieces.0))?;
                 let key = (order.clone(), position);
                 let reserved = self.reservations.get(&key).copied().unwrap_or(0).saturating_add(pieces.0);
                 self.reservations.insert(key, reserved);
             }
             Happening::ReservationReleased { sku, pieces, order } => {
-                let position = change(self, sku, &|_stock| {})?;
+                let position = change(self, touched, sku, &|_stock| {})?;
                 self.release(order, position, pieces.0);
             }
             Happening::StockOrdered { sku, pieces, .. } => {
-                change(self, sku, &|stock| stock.on_order = stock.on_order.saturating_add(pieces.0))?;
+                change(self, touched, sku, &|stock| stock.on_order = stock.on_order.saturating_add(pieces.0))?;
             }
             Happening::OrderCancelled { sku, pieces, .. } => {
-                change(self, sku, &|stock| stock.on_order -= stock.on_order.clamp(0, pieces.0))?;
+                change(self, touched, sku, &|stock| stock.on_order -= stock.on_order.clamp(0, pieces.0))?;
             }
             Happening::ShipmentDispatched { shipment, to, lane, vehicle, due_at, order, lines } => {
                 let to = self.site_named(seq, to)?;
                 for line in lines {
-                    change(self, &line.sku, &|stock| stock.on_hand = stock.on_hand.saturating_sub(line.pieces.0))?;
+                    change(self, touched, &line.sku, &|stock| {
+                        stock.on_hand = stock.on_hand.saturating_sub(line.pieces.0)
+                    })?;
                 }
                 for line in lines {
                     let position = self.stock_at(to, self.sku_named(seq, &line.sku)?);
@@ -660,7 +650,9 @@ impl State {
                     touched.push(Touched::Stock(position));
                 }
                 for line in lines.as_ref().unwrap_or(&state.lines) {
-                    change(self, &line.sku, &|stock| stock.on_hand = stock.on_hand.saturating_add(line.pieces.0))?;
+                    change(self, touched, &line.sku, &|stock| {
+                        stock.on_hand = stock.on_hand.saturating_add(line.pieces.0)
+                    })?;
                 }
                 self.unload_vehicle(state.vehicle.as_ref(), shipment, touched);
                 if let Some(state) = self.shipments.get_mut(shipment) {

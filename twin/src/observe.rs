@@ -1,7 +1,7 @@
 //! What a frame means to the twin: the facts that follow from it, nothing when it is a duplicate, or the
 //! reason why it cannot be taken. Nothing changes here.
 
-use crate::state::{Seen, State};
+use crate::state::{Seen, Twin};
 use firmware_schemas::codec::Frame;
 use firmware_schemas::fact::{DeviceIdx, Fact, Fix, FrameNumber, SeriesId, SeriesReading};
 use firmware_schemas::id::{CommandId, DeviceId, MetricName, ShipmentId, SiteId, SkuId, VehicleId};
@@ -194,17 +194,8 @@ pub enum Refusal {
     UnknownCommand(CommandId),
 }
 
-/// One frame of a payload; an array of telemetry frames is taken frame by frame.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Heard {
-    /// Any but telemetry.
-    Frame(Frame),
-    /// One telemetry frame.
-    Telemetry(TelemetryFrame),
-}
-
 struct Observing<'a> {
-    state: &'a State,
+    state: &'a Twin,
     rules: &'a ObserveRules,
     received_at: Timestamp,
     facts: Vec<Fact>,
@@ -212,36 +203,33 @@ struct Observing<'a> {
     n_series: u32,
 }
 
-impl State {
+impl Twin {
     /// The facts that follow from a frame; none when it is a duplicate.
+    ///
+    /// Of telemetry it takes one frame at a time: the facts of one must be applied before the next.
     pub fn observe(
         &self,
         topic_site: &SiteId,
-        heard: Heard,
+        frame: Frame,
         received_at: Timestamp,
         rules: &ObserveRules,
     ) -> Result<Vec<Fact>, Refusal> {
         let n_series = self.series.len() as u32;
         let mut observing = Observing { state: self, rules, received_at, facts: Vec::with_capacity(1), n_series };
-        observing.observe(topic_site, heard)?;
+        observing.observe(topic_site, frame)?;
         Ok(observing.facts)
     }
 }
 
 impl Observing<'_> {
-    fn observe(&mut self, topic_site: &SiteId, heard: Heard) -> Result<(), Refusal> {
-        let (id, is_birth) = match &heard {
-            Heard::Telemetry(frame) => (&frame.device, false),
-            Heard::Frame(frame) => (frame.device(), matches!(frame, Frame::Birth(_))),
-        };
-        let device = self.device(id, topic_site, is_birth)?;
+    fn observe(&mut self, topic_site: &SiteId, frame: Frame) -> Result<(), Refusal> {
+        let device = self.device(frame.device(), topic_site, matches!(frame, Frame::Birth(_)))?;
         let received_at = self.received_at;
-        match heard {
-            Heard::Telemetry(frame) => self.telemetry(device, frame),
-            Heard::Frame(Frame::Telemetry(frames)) => frames.into_iter().try_for_each(|f| self.telemetry(device, f)),
-            Heard::Frame(Frame::Event(frame)) => self.events(device, topic_site, frame),
-            Heard::Frame(Frame::Position(frame)) => self.position(device, frame),
-            Heard::Frame(Frame::Birth(birth)) => {
+        match frame {
+            Frame::Telemetry(frames) => frames.into_iter().try_for_each(|frame| self.telemetry(device, frame)),
+            Frame::Event(frame) => self.events(device, topic_site, frame),
+            Frame::Position(frame) => self.position(device, frame),
+            Frame::Birth(birth) => {
                 let known = self.known(device);
                 if let Some(vehicle) = &birth.vehicle
                     && !self.state.vehicle_by_id.contains_key(vehicle)
@@ -264,16 +252,16 @@ impl Observing<'_> {
                 self.facts.push(Fact::DeviceBorn { device, received_at, birth });
                 Ok(())
             }
-            Heard::Frame(Frame::Status(status)) => {
+            Frame::Status(status) => {
                 self.facts.push(Fact::DeviceStatus { device, received_at, status });
                 Ok(())
             }
-            Heard::Frame(Frame::Reported(frame)) => {
+            Frame::Reported(frame) => {
                 let settings = frame.settings.into_iter().map(|(name, setting)| (name, setting.0)).collect();
                 self.facts.push(Fact::SettingsReported { device, received_at, settings });
                 Ok(())
             }
-            Heard::Frame(Frame::Ack(answer)) => {
+            Frame::Ack(answer) => {
                 if !self.state.commands.contains_key(&answer.command) {
                     return Err(Refusal::UnknownCommand(answer.command));
                 }
@@ -289,8 +277,7 @@ impl Observing<'_> {
 
     /// The sender's place, after introducing it when it is new.
     fn device(&mut self, id: &DeviceId, topic_site: &SiteId, is_birth: bool) -> Result<DeviceIdx, Refusal> {
-        let site =
-            *self.state.site_by_id.get(topic_site).ok_or_else(|| Refusal::UnknownSite(topic_site.clone()))?;
+        let site = *self.state.site_by_id.get(topic_site).ok_or_else(|| Refusal::UnknownSite(topic_site.clone()))?;
         if let Some(at) = self.state.device_by_id.get(id) {
             let known = &self.state.devices[*at as usize];
             if known.site != site {
@@ -385,15 +372,18 @@ impl Observing<'_> {
         new: &mut Vec<(MetricName, MetricKind)>,
     ) -> Result<SeriesReading, Refusal> {
         let Reading { metric, at, value, mut quality } = reading;
-        let found = (0..known.len()).map(|step| (*cursor + step) % known.len()).find(|place| {
-            self.state.series[known[*place].0 as usize].metric == metric
-        });
+        let found = (0..known.len())
+            .map(|step| (*cursor + step) % known.len())
+            .find(|place| self.state.series[known[*place].0 as usize].metric == metric);
         if let Some(place) = found {
             *cursor = place + 1;
             let series = known[place];
             let state = &self.state.series[series.0 as usize];
-            let value = of_kind(value, state.kind)
-                .map_err(|found| Refusal::Kind { metric: metric.clone(), kind: state.kind, found })?;
+            let value = of_kind(value, state.kind).map_err(|found| Refusal::Kind {
+                metric: metric.clone(),
+                kind: state.kind,
+                found,
+            })?;
             if state.is_out_of_range(&value) {
                 match self.rules.validation {
                     Validation::Enforce => {
@@ -500,8 +490,8 @@ impl Observing<'_> {
             Happening::ShipmentDispatched { shipment, to, lines, .. } => {
                 site(to)?;
                 lines.iter().try_for_each(|line| sku(&line.sku))?;
-                let taken = self.state.shipments.contains_key(shipment)
-                    || shipments.iter().any(|(known, _)| known == shipment);
+                let taken =
+                    self.state.shipments.contains_key(shipment) || shipments.iter().any(|(known, _)| known == shipment);
                 if taken {
                     return Err(Refusal::ShipmentTwice { at, shipment: shipment.clone(), was: "dispatched" });
                 }

@@ -1,6 +1,6 @@
 //! Questions to the state.
 
-use crate::state::{LaneIdx, SiteIdx, State, StockIdx};
+use crate::state::{LaneIdx, SiteIdx, StockIdx, Twin};
 use crate::structure::{Lanes, OnLane, place_on};
 use firmware_schemas::fact::{AlertSubject, DeviceIdx, SeriesId};
 use firmware_schemas::id::{LaneId, MetricName, SiteId, SkuId};
@@ -8,7 +8,7 @@ use firmware_schemas::network::LaneSpec;
 use firmware_schemas::quantity::{Position, Seconds};
 use petgraph::graph::DiGraph;
 
-impl State {
+impl Twin {
     /// The series of a device's metric.
     pub fn series_of(&self, device: DeviceIdx, metric: &MetricName) -> Option<SeriesId> {
         let device = self.devices.get(device.0 as usize)?;

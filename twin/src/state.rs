@@ -32,23 +32,23 @@ macro_rules! index {
 }
 
 index! {
-    /// A site's place in [`State::sites`].
+    /// A site's place in [`Twin::sites`].
     SiteIdx
 }
 index! {
-    /// A lane's place in [`State::lanes`].
+    /// A lane's place in [`Twin::lanes`].
     LaneIdx
 }
 index! {
-    /// A SKU's place in [`State::skus`].
+    /// A SKU's place in [`Twin::skus`].
     SkuIdx
 }
 index! {
-    /// A stock position's place in [`State::stock`].
+    /// A stock position's place in [`Twin::stock`].
     StockIdx
 }
 index! {
-    /// A vehicle's place in [`State::vehicles`].
+    /// A vehicle's place in [`Twin::vehicles`].
     VehicleIdx
 }
 
@@ -138,7 +138,7 @@ impl Issued {
     }
 }
 
-/// The stock of one SKU at one site. Only [`State::change_stock`] writes it.
+/// The stock of one SKU at one site. Only [`Twin::change_stock`] writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockState {
     /// Where.
@@ -185,10 +185,7 @@ impl StockState {
 
     /// The inventory position: what is on hand and coming, less what is promised.
     pub fn position(&self) -> i64 {
-        self.on_hand
-            .saturating_sub(self.reserved)
-            .saturating_add(self.in_transit)
-            .saturating_add(self.on_order)
+        self.on_hand.saturating_sub(self.reserved).saturating_add(self.in_transit).saturating_add(self.on_order)
     }
 
     /// True when the position is at or under the reorder point.
@@ -341,7 +338,7 @@ pub struct LastReading {
 /// One metric of one device.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SeriesState {
-    /// Whose: its place in [`State::devices`].
+    /// Whose: its place in [`Twin::devices`].
     pub device: u32,
     /// Which metric.
     pub metric: MetricName,
@@ -458,7 +455,7 @@ pub struct QuarantineRecord {
 /// A command and how far it got.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct CommandRecord {
-    /// To which device, by its place in [`State::devices`].
+    /// To which device, by its place in [`Twin::devices`].
     pub device: u32,
     /// The command.
     pub frame: CommandFrame,
@@ -470,7 +467,7 @@ pub struct CommandRecord {
 
 /// All of it. Cloning is O(1).
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct State {
+pub struct Twin {
     /// The journal's number of the last fact applied.
     pub revision: u64,
     /// The head of the network.

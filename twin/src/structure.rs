@@ -77,5 +77,5 @@ pub(crate) struct OnLane {
 pub(crate) fn place_on(at: Position, way: impl Iterator<Item = Position>) -> Option<OnLane> {
     let way: Vec<_> = way.map(lat_lon).collect();
     let nearest = routing::Polyline::new(&way)?.nearest(lat_lon(at));
-    Some(OnLane { off: Metres(nearest.distance_m as u64), fraction: nearest.fraction })
+    Some(OnLane { off: Metres(nearest.distance_m), fraction: nearest.fraction })
 }
