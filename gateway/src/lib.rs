@@ -1,7 +1,14 @@
-//! The imperative shell of Portolan.
+//! The imperative shell of Portolan: MQTT, disks, HTTP and the clock around a pure core.
+//!
+//! ```text
+//! ingest ─▶ runtime (one core thread) ─▶ control::step ─▶ effects: journal, acknowledgements,
+//!                │                                          published twin, deltas, store
+//!                └─ http reads the published twin and the store, and sends requests
+//! ```
 
-pub mod ingest;
-pub mod ports;
-
+pub mod clock;
+pub mod control;
 pub mod disk;
+pub mod ingest;
 pub mod journal;
+pub mod ports;
