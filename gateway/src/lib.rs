@@ -12,3 +12,4 @@ pub mod disk;
 pub mod ingest;
 pub mod journal;
 pub mod ports;
+pub mod store;
