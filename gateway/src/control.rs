@@ -1,11 +1,31 @@
 //! The control loop: `step(Event, now) -> Vec<Effect>`. Pure: it decides what follows from a frame, a
 //! request or the passing of time; the runtime does it.
+//!
+//! ```text
+//! FrameArrived, Asked, Tick ─▶ facts ─▶ working twin ─▶ open batch
+//! BatchDue ─▶ Commit(records) ─▶ (journal) ─▶ Stored ─▶ Publish(durable twin, deltas, points),
+//!                                                       Acknowledge, Answer, Send
+//! ```
+//!
+//! The working twin is ahead of the journal by the batches that are under way, so that each frame is
+//! judged against all that came before it. Nobody else sees it: what is published is the clone that was
+//! taken when a batch was closed, and only once that batch is durable.
 
-use firmware_schemas::command::Action;
-use firmware_schemas::fact::{AlertId, QuarantineId};
-use firmware_schemas::id::{CommandId, DeviceId};
+use bytes::Bytes;
+use firmware_schemas::codec::{self, Encoding, Frame};
+use firmware_schemas::command::{Action, CommandFrame};
+use firmware_schemas::fact::{
+    AlertId, AlertSubject, DeviceIdx, Fact, FactError, QuarantineId, RefusedBy, SeriesReading,
+};
+use firmware_schemas::id::{CommandId, DeviceId, SiteId, TenantId};
 use firmware_schemas::quantity::Timestamp;
+use firmware_schemas::topic::{Channel, Topic, topic};
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
+use twin::alert::{self, AlertRules};
+use twin::observe::ObserveRules;
+use twin::view::TouchedSet;
+use twin::{Touched, Twin};
 
 /// What a person or a program asks the plane to do. Answered once what follows from it is durable.
 #[derive(Clone, Debug, PartialEq)]
@@ -75,7 +95,494 @@ pub enum RequestError {
     Unavailable(String),
 }
 
-#[expect(dead_code, reason = "used by the step that follows")]
 fn not_found(what: &'static str, id: impl fmt::Display) -> RequestError {
     RequestError::NotFound { what, id: id.to_string() }
+}
+
+/// What happens to the plane. `T` is what the runtime needs to acknowledge or answer.
+#[derive(Debug)]
+pub enum Event<T> {
+    /// A message came in.
+    FrameArrived {
+        /// Given back when its fate is durable.
+        ticket: T,
+        /// As the broker has it.
+        topic: String,
+        /// As the broker has it.
+        payload: Bytes,
+    },
+    /// Somebody wants something.
+    Asked {
+        /// Given back with the answer.
+        ticket: T,
+        /// What they want.
+        request: Request,
+    },
+    /// These facts follow from the network that was loaded.
+    NetworkGiven(Vec<Fact>),
+    /// The broker has taken a command.
+    CommandDelivered(CommandId),
+    /// It is time to make durable what is pending.
+    BatchDue,
+    /// The journal has made everything up to here durable.
+    Stored {
+        /// The last durable fact.
+        up_to: u64,
+    },
+    /// Time passed.
+    Tick,
+}
+
+/// What the runtime must do, in this order.
+#[derive(Debug)]
+pub enum Effect<T> {
+    /// Append these records to the journal and make them durable, then say [`Event::Stored`].
+    Commit(Records),
+    /// Let readers see this.
+    Publish(Box<Durable>),
+    /// The message's fate is durable: acknowledge it.
+    Acknowledge(T),
+    /// Answer a request.
+    Answer(T, Result<Reply, RequestError>),
+    /// Send a command; say [`Event::CommandDelivered`] when the broker has it.
+    Send {
+        /// The command.
+        command: CommandId,
+        /// Where to.
+        topic: String,
+        /// What.
+        payload: Vec<u8>,
+    },
+}
+
+/// Facts as bytes, one after the other.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Records {
+    bytes: Vec<u8>,
+    ends: Vec<usize>,
+    /// The journal's number of the last one.
+    pub last: u64,
+}
+
+impl Records {
+    /// Each record's bytes, in order.
+    pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
+        let starts = std::iter::once(0).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|(start, end)| &self.bytes[start..*end])
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// True when there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// Bytes of all.
+    pub fn bytes_len(&self) -> usize {
+        self.bytes.len()
+    }
+}
+
+/// What readers may see, because it cannot be undone.
+#[derive(Debug)]
+pub struct Durable {
+    /// The twin after the batch.
+    pub twin: Twin,
+    /// What the batch touched.
+    pub touched: TouchedSet,
+    /// New points for the time-series store.
+    pub points: Vec<SeriesReading>,
+    /// When it became durable.
+    pub at: Timestamp,
+    /// What the batch did, in numbers.
+    pub counts: Counts,
+}
+
+/// What happened to messages, in numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Messages that came in, by [`Channel::UP`]'s order.
+    pub messages: [u64; Channel::UP.len()],
+    /// Frames that said what was known already.
+    pub duplicates: u64,
+    /// Payloads or frames put in quarantine.
+    pub quarantined: u64,
+    /// Readings taken.
+    pub readings: u64,
+    /// Events taken.
+    pub events: u64,
+}
+
+/// The rules of the plane.
+#[derive(Clone, Debug)]
+pub struct ControlConfig {
+    /// Whose messages are taken.
+    pub tenant: TenantId,
+    /// The rules for what devices send.
+    pub observe: ObserveRules,
+    /// The rules for alerts.
+    pub alerts: AlertRules,
+}
+
+#[derive(Debug)]
+struct Batch<T> {
+    records: Records,
+    touched: TouchedSet,
+    points: Vec<SeriesReading>,
+    counts: Counts,
+    acknowledge: Vec<T>,
+    answers: Vec<(T, Result<Reply, RequestError>)>,
+    sends: Vec<(CommandId, String, Vec<u8>)>,
+}
+
+impl<T> Batch<T> {
+    fn new() -> Self {
+        Self {
+            records: Records::default(),
+            touched: TouchedSet::default(),
+            points: Vec::new(),
+            counts: Counts::default(),
+            acknowledge: Vec::new(),
+            answers: Vec::new(),
+            sends: Vec::new(),
+        }
+    }
+}
+
+/// The plane's mind: the working twin and what is under way.
+#[derive(Debug)]
+pub struct Control<T> {
+    config: ControlConfig,
+    twin: Twin,
+    open: Batch<T>,
+    /// Closed and handed to the journal, each with the twin as it was when it was closed.
+    under_way: VecDeque<(Batch<T>, Twin)>,
+    listening_since: Timestamp,
+    touched: Vec<Touched>,
+}
+
+/// A fact could not be encoded or folded: a bug of ours, and the plane must not go on.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Broken {
+    /// It cannot be written.
+    #[error(transparent)]
+    Encode(#[from] FactError),
+    /// It refers to what is not there.
+    #[error(transparent)]
+    Dangling(#[from] twin::apply::Dangling),
+}
+
+impl<T> Control<T> {
+    /// The plane over what the journal holds already.
+    pub fn new(config: ControlConfig, twin: Twin, now: Timestamp) -> Self {
+        let (open, under_way) = (Batch::new(), VecDeque::new());
+        Self { config, twin, open, under_way, listening_since: now, touched: Vec::new() }
+    }
+
+    /// The twin with everything that is under way.
+    pub fn working(&self) -> &Twin {
+        &self.twin
+    }
+
+    /// Bytes and facts that wait for [`Event::BatchDue`].
+    pub fn pending(&self) -> (usize, usize) {
+        (self.open.records.bytes_len(), self.open.records.len())
+    }
+
+    /// True when a batch could be closed: it has facts, or somebody waits for an answer.
+    pub fn has_pending(&self) -> bool {
+        let open = &self.open;
+        !open.records.is_empty() || !open.acknowledge.is_empty() || !open.answers.is_empty()
+    }
+
+    /// True while the journal has something of ours.
+    pub fn is_committing(&self) -> bool {
+        !self.under_way.is_empty()
+    }
+
+    /// Commands that the broker never took, to be sent again after a restart.
+    pub fn undelivered(&self, now: Timestamp) -> Vec<Effect<T>> {
+        let waiting = self.twin.commands.values().filter(|record| {
+            let expired = record.frame.expires_at.is_some_and(|at| at <= now);
+            record.delivered_at.is_none() && record.answer.is_none() && !expired
+        });
+        waiting
+            .filter_map(|record| self.command_message(DeviceIdx(record.device), &record.frame))
+            .map(|(command, topic, payload)| Effect::Send { command, topic, payload })
+            .collect()
+    }
+
+    /// Takes one event and says what must be done about it.
+    pub fn step(&mut self, event: Event<T>, now: Timestamp) -> Result<Vec<Effect<T>>, Broken> {
+        match event {
+            Event::FrameArrived { ticket, topic, payload } => {
+                self.frame_arrived(&topic, &payload, now)?;
+                self.open.acknowledge.push(ticket);
+                Ok(Vec::new())
+            }
+            Event::Asked { ticket, request } => {
+                let answer = self.asked(request, now)?;
+                self.open.answers.push((ticket, answer));
+                Ok(Vec::new())
+            }
+            Event::NetworkGiven(facts) => {
+                facts.into_iter().try_for_each(|fact| self.record(fact, now))?;
+                Ok(Vec::new())
+            }
+            Event::CommandDelivered(command) => {
+                if self.twin.commands.get(&command).is_some_and(|record| record.delivered_at.is_none()) {
+                    self.record(Fact::CommandDelivered { command, at: now }, now)?;
+                }
+                Ok(Vec::new())
+            }
+            Event::BatchDue => Ok(self.close_batch(now)),
+            Event::Stored { up_to } => Ok(self.stored(up_to, now)),
+            Event::Tick => {
+                let mut subjects = BTreeSet::new();
+                alert::subjects_due(&self.twin, &mut subjects);
+                self.judge(subjects, now)?;
+                Ok(Vec::new())
+            }
+        }
+    }
+
+    fn close_batch(&mut self, now: Timestamp) -> Vec<Effect<T>> {
+        if !self.has_pending() {
+            return Vec::new();
+        }
+        if self.open.records.is_empty() {
+            // Duplicates and answers that change nothing: they wait for what they repeat, if it is under way.
+            let batch = std::mem::replace(&mut self.open, Batch::new());
+            if let Some((last, _)) = self.under_way.back_mut() {
+                last.acknowledge.extend(batch.acknowledge);
+                last.answers.extend(batch.answers);
+                last.counts.add(&batch.counts);
+                return Vec::new();
+            }
+            let twin = self.twin.clone();
+            return release(batch, twin, now);
+        }
+        self.open.records.last = self.twin.revision;
+        let mut batch = std::mem::replace(&mut self.open, Batch::new());
+        let records = std::mem::take(&mut batch.records);
+        batch.records.last = records.last;
+        self.under_way.push_back((batch, self.twin.clone()));
+        vec![Effect::Commit(records)]
+    }
+
+    fn stored(&mut self, up_to: u64, now: Timestamp) -> Vec<Effect<T>> {
+        let mut effects = Vec::new();
+        while self.under_way.front().is_some_and(|(batch, _)| batch.records.last <= up_to) {
+            if let Some((batch, twin)) = self.under_way.pop_front() {
+                effects.extend(release(batch, twin, now));
+            }
+        }
+        effects
+    }
+
+    /// Appends a fact to the open batch, folds it into the working twin, and lets the rules judge what it
+    /// touched.
+    fn record(&mut self, fact: Fact, now: Timestamp) -> Result<(), Broken> {
+        let mut touched = std::mem::take(&mut self.touched);
+        let recorded = self.append(fact, &mut touched);
+        let mut subjects = BTreeSet::new();
+        if recorded.is_ok() {
+            alert::subjects_of(&self.twin, &touched, &mut subjects);
+        }
+        touched.clear();
+        self.touched = touched;
+        recorded?;
+        self.judge(subjects, now)
+    }
+
+    fn judge(&mut self, subjects: BTreeSet<AlertSubject>, now: Timestamp) -> Result<(), Broken> {
+        for subject in subjects {
+            let fact = alert::reconcile(&self.twin, &self.config.alerts, &subject, now, self.listening_since);
+            if let Some(fact) = fact {
+                self.append(fact, &mut Vec::new())?;
+            }
+        }
+        Ok(())
+    }
+
+    fn append(&mut self, fact: Fact, touched: &mut Vec<Touched>) -> Result<(), Broken> {
+        let from = touched.len();
+        fact.encode_into(&mut self.open.records.bytes)?;
+        self.open.records.ends.push(self.open.records.bytes.len());
+        self.twin.apply(self.twin.revision + 1, &fact, touched)?;
+        for touched in &touched[from..] {
+            self.open.touched.add(touched, &self.twin);
+        }
+        match fact {
+            Fact::Readings { readings, .. } => {
+                self.open.counts.readings += readings.len() as u64;
+                self.open.points.extend(readings);
+            }
+            Fact::Happened { events, .. } => self.open.counts.events += events.len() as u64,
+            Fact::Quarantined { .. } => self.open.counts.quarantined += 1,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn frame_arrived(&mut self, topic: &str, payload: &[u8], now: Timestamp) -> Result<(), Broken> {
+        match self.take(topic, payload, now)? {
+            Ok(()) => Ok(()),
+            Err((refused_by, reason)) => self.quarantine(topic, payload, refused_by, reason, now),
+        }
+    }
+
+    fn quarantine(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        refused_by: RefusedBy,
+        reason: String,
+        now: Timestamp,
+    ) -> Result<(), Broken> {
+        /// A foreign topic can be as long as MQTT allows; so much of it is kept.
+        const TOPIC_KEPT: usize = 1_024;
+        let topic = topic.chars().scan(0, |len, c| {
+            *len += c.len_utf8();
+            (*len <= TOPIC_KEPT).then_some(c)
+        });
+        let (topic, payload) = (topic.collect(), payload.to_vec());
+        self.record(Fact::Quarantined { received_at: now, topic, payload, refused_by, reason }, now)
+    }
+
+    /// Decodes a message and records what follows from it; or says why not, and nothing has changed.
+    #[expect(clippy::type_complexity, reason = "two kinds of failure, ours and the sender's")]
+    fn take(&mut self, topic: &str, payload: &[u8], now: Timestamp) -> Result<Result<(), (RefusedBy, String)>, Broken> {
+        let parsed = match Topic::parse(topic) {
+            Ok(parsed) => parsed,
+            Err(why) => return Ok(Err((RefusedBy::Topic, why.to_string()))),
+        };
+        if parsed.tenant != self.config.tenant.as_str() {
+            let why = format!("topic names tenant {:?}, this is {:?}", parsed.tenant, self.config.tenant);
+            return Ok(Err((RefusedBy::Topic, why)));
+        }
+        let site = match SiteId::new(parsed.site) {
+            Ok(site) => site,
+            Err(why) => return Ok(Err((RefusedBy::Topic, why.to_string()))),
+        };
+        let frame = match codec::decode(parsed.channel, parsed.device, payload) {
+            Ok(frame) => frame,
+            Err(why) => return Ok(Err((RefusedBy::Frame, why.to_string()))),
+        };
+        if let Some(at) = Channel::UP.iter().position(|channel| *channel == parsed.channel) {
+            self.open.counts.messages[at] += 1;
+        }
+        match frame {
+            // An array is taken frame by frame: one that is refused does not take the others with it.
+            Frame::Telemetry(frames) if frames.len() > 1 => {
+                for frame in frames {
+                    let bytes = codec::encode(&frame, Encoding::Json);
+                    let taken = self.observe(&site, Frame::Telemetry(vec![frame]), now)?;
+                    if let (Err(why), Ok(bytes)) = (taken, bytes) {
+                        self.quarantine(topic, &bytes, RefusedBy::Twin, why, now)?;
+                    }
+                }
+                Ok(Ok(()))
+            }
+            frame => Ok(self.observe(&site, frame, now)?.map_err(|why| (RefusedBy::Twin, why))),
+        }
+    }
+
+    fn observe(&mut self, site: &SiteId, frame: Frame, now: Timestamp) -> Result<Result<(), String>, Broken> {
+        match self.twin.observe(site, frame, now, &self.config.observe) {
+            Ok(facts) => {
+                self.open.counts.duplicates += u64::from(facts.is_empty());
+                facts.into_iter().try_for_each(|fact| self.record(fact, now))?;
+                Ok(Ok(()))
+            }
+            Err(refusal) => Ok(Err(refusal.to_string())),
+        }
+    }
+
+    fn asked(&mut self, request: Request, now: Timestamp) -> Result<Result<Reply, RequestError>, Broken> {
+        match request {
+            Request::AcknowledgeAlert { id, by, note } => {
+                let Some(alert) = self.twin.alerts.get(&id) else { return Ok(Err(not_found("alert", id.0))) };
+                if alert.cleared_at.is_some() {
+                    return Ok(Err(RequestError::Conflict(format!("alert {} is cleared already", id.0))));
+                }
+                let said = (by.as_str(), note.as_deref());
+                if alert.acknowledged.as_ref().map(|(by, note)| (&**by, note.as_deref())) == Some(said) {
+                    return Ok(Ok(Reply::Already));
+                }
+                self.record(Fact::AlertAcknowledged { id, at: now, by, note }, now)?;
+                Ok(Ok(Reply::Done))
+            }
+            Request::Redrive { id, payload } => {
+                let Some(record) = self.twin.quarantine.get(&id) else {
+                    return Ok(Err(not_found("quarantined payload", id.0)));
+                };
+                let topic = record.topic.clone();
+                match self.take(&topic, &payload, now)? {
+                    Ok(()) => {
+                        self.record(Fact::QuarantineResolved { id, at: now, discarded: false }, now)?;
+                        Ok(Ok(Reply::Done))
+                    }
+                    Err((_, reason)) => Ok(Ok(Reply::RefusedAgain(reason))),
+                }
+            }
+            Request::Discard { id } => {
+                if !self.twin.quarantine.contains_key(&id) {
+                    return Ok(Err(not_found("quarantined payload", id.0)));
+                }
+                self.record(Fact::QuarantineResolved { id, at: now, discarded: true }, now)?;
+                Ok(Ok(Reply::Done))
+            }
+            Request::Command { device, command, action, expires_at } => {
+                let Some(at) = self.twin.device_by_id.get(&device).copied() else {
+                    return Ok(Err(not_found("device", device)));
+                };
+                if let Some(known) = self.twin.commands.get(&command) {
+                    let same = known.device == at && known.frame.action == action;
+                    let conflict =
+                        || RequestError::Conflict(format!("command {command} was given before, and differs"));
+                    return Ok(if same { Ok(Reply::Already) } else { Err(conflict()) });
+                }
+                let frame = CommandFrame { command, issued_at: now, expires_at, action };
+                self.open.sends.extend(self.command_message(DeviceIdx(at), &frame));
+                self.record(Fact::CommandIssued { device: DeviceIdx(at), command: frame }, now)?;
+                Ok(Ok(Reply::Done))
+            }
+        }
+    }
+
+    fn command_message(&self, device: DeviceIdx, frame: &CommandFrame) -> Option<(CommandId, String, Vec<u8>)> {
+        let device = self.twin.devices.get(device.0 as usize)?;
+        let site = &self.twin.sites[device.site.at()].spec.site;
+        let topic = topic(&self.config.tenant, site, &device.device, Channel::Command);
+        Some((frame.command.clone(), topic, codec::encode(frame, Encoding::Json).ok()?))
+    }
+}
+
+impl Counts {
+    /// Adds the other's numbers.
+    pub fn add(&mut self, other: &Self) {
+        for (sum, more) in self.messages.iter_mut().zip(other.messages) {
+            *sum += more;
+        }
+        self.duplicates += other.duplicates;
+        self.quarantined += other.quarantined;
+        self.readings += other.readings;
+        self.events += other.events;
+    }
+}
+
+fn release<T>(batch: Batch<T>, twin: Twin, at: Timestamp) -> Vec<Effect<T>> {
+    let Batch { touched, points, counts, acknowledge, answers, sends, .. } = batch;
+    let mut effects = Vec::with_capacity(1 + acknowledge.len() + answers.len() + sends.len());
+    effects.push(Effect::Publish(Box::new(Durable { twin, touched, points, at, counts })));
+    effects.extend(acknowledge.into_iter().map(Effect::Acknowledge));
+    effects.extend(answers.into_iter().map(|(ticket, answer)| Effect::Answer(ticket, answer)));
+    effects.extend(sends.into_iter().map(|(command, topic, payload)| Effect::Send { command, topic, payload }));
+    effects
 }

@@ -59,7 +59,7 @@ pub fn subjects_of(state: &Twin, touched: &[Touched], subjects: &mut BTreeSet<Al
         match touched {
             Touched::Series(series) => {
                 let series = &state.series[series.0 as usize];
-                if series.min.is_some() || series.max.is_some() {
+                if series.out_since.is_some() || series.alerting {
                     let device = state.devices[series.device as usize].device.clone();
                     subjects.insert(AlertSubject::OutOfRange { device, metric: series.metric.clone() });
                 }
@@ -91,8 +91,7 @@ pub fn subjects_of(state: &Twin, touched: &[Touched], subjects: &mut BTreeSet<Al
             | Touched::Lane(_)
             | Touched::Sku(_)
             | Touched::Alert(_)
-            | Touched::Quarantine(_)
-            | Touched::Point(_) => {}
+            | Touched::Quarantine(_) => {}
         }
     }
 }

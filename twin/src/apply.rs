@@ -8,7 +8,9 @@ use crate::state::{
     LastReading, QUARANTINE_MAX, QuarantineRecord, SeriesState, ShipmentState, SiteIdx, SiteState, SkuIdx, StockIdx,
     StockState, Twin, VehicleFix, VehicleIdx, VehicleState,
 };
-use firmware_schemas::fact::{AlertId, DeviceIdx, Fact, Fix, FrameNumber, QuarantineId, SeriesId, SeriesReading};
+use firmware_schemas::fact::{
+    AlertId, AlertSubject, DeviceIdx, Fact, Fix, FrameNumber, QuarantineId, SeriesId, SeriesReading,
+};
 use firmware_schemas::id::{DeviceId, ShipmentId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{DeviceKind, DeviceSpec, MetricKind};
 use firmware_schemas::quantity::{Pieces, Seconds, Timestamp};
@@ -31,7 +33,7 @@ pub struct Dangling {
 }
 
 /// What a fact changed, for those who follow: deltas, rules and the time-series store.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Touched {
     /// The head of the network.
     Head,
@@ -55,8 +57,6 @@ pub enum Touched {
     Alert(AlertId),
     /// The list of payloads in quarantine.
     Quarantine(QuarantineId),
-    /// A new point of a series.
-    Point(SeriesReading),
 }
 
 fn dangling(seq: u64, what: &'static str, id: impl ToString) -> Dangling {
@@ -193,7 +193,7 @@ impl Twin {
                 if let Some(interval_secs) = birth.interval_secs {
                     state.interval_secs = Seconds(u64::from(interval_secs.max(1)));
                 }
-                state.firmware = birth.firmware.as_deref().map(Arc::from);
+                state.birth = Some(Arc::new(birth.clone()));
                 for metric in &birth.metrics {
                     let series = self.add_series(*device, &metric.name, metric.kind, &metric.unit);
                     let state = &mut self.series[series.0 as usize];
@@ -209,6 +209,7 @@ impl Twin {
                 let is_of_older_boot = status.boot.zip(newest_boot).is_some_and(|(said, newest)| said < newest);
                 if !is_of_older_boot {
                     state.online = Some(status.online);
+                    state.status = Some(Arc::new(status.clone()));
                     if status.online {
                         state.heard_at = state.heard_at.max(Some(*received_at));
                     }
@@ -412,7 +413,8 @@ impl Twin {
             heard_at: None,
             seen: [None, None],
             series: Arc::default(),
-            firmware: None,
+            birth: None,
+            status: None,
             settings: Arc::default(),
         });
         DeviceIdx(at)
@@ -439,6 +441,7 @@ impl Twin {
             max: None,
             last: None,
             out_since: None,
+            alerting: false,
         });
         Arc::make_mut(&mut self.devices[device.0 as usize].series).push(at);
         at
@@ -474,7 +477,6 @@ impl Twin {
     ) -> Result<(), Dangling> {
         let series =
             self.series.get_mut(reading.series.0 as usize).ok_or_else(|| dangling(seq, "series", reading.series.0))?;
-        touched.push(Touched::Point(reading.clone()));
         // The live value moves by event time, ties by arrival.
         if series.last.as_ref().is_some_and(|last| reading.at < last.at) {
             return Ok(());
@@ -695,10 +697,17 @@ impl Twin {
         touched.push(Touched::Vehicle(at));
     }
 
-    fn count_alert(&mut self, subject: &firmware_schemas::fact::AlertSubject, by: i32) {
+    /// Keeps the sums of the alert's site, and the mark on its series, true.
+    fn count_alert(&mut self, subject: &AlertSubject, by: i32) {
         if let Some(site) = self.site_of(subject) {
             let totals = &mut self.sites[site.at()];
             totals.open_alerts = totals.open_alerts.saturating_add_signed(by);
+        }
+        if let AlertSubject::OutOfRange { device, metric } = subject
+            && let Some(device) = self.device_by_id.get(device).copied()
+            && let Some(series) = self.series_of(DeviceIdx(device), metric)
+        {
+            self.series[series.0 as usize].alerting = by > 0;
         }
     }
 }

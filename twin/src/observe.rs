@@ -231,6 +231,10 @@ impl Observing<'_> {
             Frame::Position(frame) => self.position(device, frame),
             Frame::Birth(birth) => {
                 let known = self.known(device);
+                // A retained birth comes again with every subscription.
+                if known.is_some_and(|known| known.birth.as_deref() == Some(&birth)) && self.facts.is_empty() {
+                    return Ok(());
+                }
                 if let Some(vehicle) = &birth.vehicle
                     && !self.state.vehicle_by_id.contains_key(vehicle)
                 {
@@ -253,11 +257,20 @@ impl Observing<'_> {
                 Ok(())
             }
             Frame::Status(status) => {
+                let is_known = self.known(device).is_some_and(|known| {
+                    known.status.as_deref() == Some(&status) && known.online == Some(status.online)
+                });
+                if is_known {
+                    return Ok(());
+                }
                 self.facts.push(Fact::DeviceStatus { device, received_at, status });
                 Ok(())
             }
             Frame::Reported(frame) => {
-                let settings = frame.settings.into_iter().map(|(name, setting)| (name, setting.0)).collect();
+                let settings: Vec<_> = frame.settings.into_iter().map(|(name, setting)| (name, setting.0)).collect();
+                if self.known(device).is_some_and(|known| *known.settings == settings) {
+                    return Ok(());
+                }
                 self.facts.push(Fact::SettingsReported { device, received_at, settings });
                 Ok(())
             }

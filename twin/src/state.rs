@@ -10,7 +10,7 @@ use firmware_schemas::fact::{AlertId, AlertSubject, QuarantineId, RefusedBy, Ser
 use firmware_schemas::id::{CommandId, DeviceId, LaneId, MetricName, OrderId, ShipmentId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{DeviceKind, LaneSpec, MetricKind, NetworkSpec, SiteSpec, SkuSpec, VehicleSpec};
 use firmware_schemas::quantity::{Pieces, Position, Seconds, Timestamp};
-use firmware_schemas::telemetry::{AckFrame, GoodsLine, Quality, Value};
+use firmware_schemas::telemetry::{AckFrame, BirthFrame, GoodsLine, Quality, StatusFrame, Value};
 use imbl::{OrdMap, Vector};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -284,8 +284,10 @@ pub struct DeviceState {
     pub seen: [Option<SeenFrames>; 2],
     /// Its metrics, in the order in which they were introduced; at most `METRICS_MAX`.
     pub series: Arc<Vec<SeriesId>>,
-    /// Make and firmware version, as its birth says.
-    pub firmware: Option<Arc<str>>,
+    /// How it last described itself.
+    pub birth: Option<Arc<BirthFrame>>,
+    /// What it, or its last will, last said of being online.
+    pub status: Option<Arc<StatusFrame>>,
     /// The settings in force that it reported.
     pub settings: Arc<Vec<(MetricName, Value)>>,
 }
@@ -354,6 +356,8 @@ pub struct SeriesState {
     pub last: Option<LastReading>,
     /// Event time of the first of the newest unbroken run of readings out of range.
     pub out_since: Option<Timestamp>,
+    /// True while an alert about it is open.
+    pub alerting: bool,
 }
 
 impl SeriesState {

@@ -326,7 +326,7 @@ impl TouchedSet {
                 self.alerts.insert(*id);
                 self.sites.extend(state.alerts.get(id).and_then(|alert| state.site_of(&alert.subject)));
             }
-            Touched::Quarantine(_) | Touched::Point(_) => {}
+            Touched::Quarantine(_) => {}
         }
     }
 
