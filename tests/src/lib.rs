@@ -1,3 +1,4 @@
 //! Portolan: tests.
 
+pub mod disk;
 pub mod mosquitto;
