@@ -10,6 +10,8 @@
 
 pub mod alert;
 pub mod apply;
+pub mod import;
+pub mod network;
 pub mod observe;
 mod query;
 pub mod snapshot;

@@ -1,0 +1,224 @@
+//! A supply network: its format, its loader, and the model that comes out.
+//!
+//! ```text
+//! network.toml, sites.csv, lanes.csv, …  ──parse──► Network: specifications, indexes, graph, lead times
+//! Parts (an importer's)                  ──new───►
+//! ```
+//!
+//! The format is described in `docs/network-format.md`. Nothing here opens a file: the caller hands in texts
+//! by name. A network that was built is right: identifiers are unique, references lead somewhere, quantities
+//! are within their limits.
+
+mod build;
+mod error;
+mod field;
+mod head;
+mod parse;
+mod table;
+
+use std::hash::Hash;
+
+use firmware_schemas::id::{DeviceId, LaneId, SiteId, SkuId, VehicleId};
+use firmware_schemas::network::{
+    DemandSpec, DeviceSpec, LaneSpec, NetworkSpec, SeasonalitySpec, ShipmentSpec, SiteSpec, SkuSpec, StockSpec,
+    VehicleSpec,
+};
+use firmware_schemas::quantity::{Position, Seconds};
+use hashbrown::HashMap;
+use petgraph::graph::DiGraph;
+use routing::{LaneGraph, LatLon};
+
+pub use error::{Cause, ERRORS_MAX, NetworkError};
+pub use parse::{FILES, parse};
+
+/// Everything that a network is made of, not yet checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "each list says what it is")]
+pub struct Parts {
+    pub network: NetworkSpec,
+    pub sites: Vec<SiteSpec>,
+    pub lanes: Vec<LaneSpec>,
+    pub skus: Vec<SkuSpec>,
+    pub stock: Vec<StockSpec>,
+    pub vehicles: Vec<VehicleSpec>,
+    pub devices: Vec<DeviceSpec>,
+    pub seasonality: Vec<SeasonalitySpec>,
+    pub demand: Vec<DemandSpec>,
+    pub shipments: Vec<ShipmentSpec>,
+}
+
+impl Parts {
+    /// A network of this head and nothing else.
+    pub fn empty(network: NetworkSpec) -> Self {
+        Self {
+            network,
+            sites: Vec::new(),
+            lanes: Vec::new(),
+            skus: Vec::new(),
+            stock: Vec::new(),
+            vehicles: Vec::new(),
+            devices: Vec::new(),
+            seasonality: Vec::new(),
+            demand: Vec::new(),
+            shipments: Vec::new(),
+        }
+    }
+}
+
+/// Sites and lanes as a graph: node `i` is the site at `i` of [`Network::sites`] and carries `i`; edge `i`
+/// is the lane at `i` of [`Network::lanes`] and carries `i`.
+pub type SiteGraph = DiGraph<u32, u32>;
+
+/// A checked supply network.
+///
+/// Invariants: identifiers are unique within their kind, every reference leads to an entry, and every
+/// quantity is within the limits of `docs/network-format.md`. Lists keep the order of their files.
+#[derive(Clone, Debug)]
+pub struct Network {
+    parts: Parts,
+    index: Index,
+    graph: SiteGraph,
+    lead_times: LaneGraph,
+}
+
+/// Positions in the lists by identifier. For look-ups only, never walked.
+#[derive(Clone, Debug, Default)]
+struct Index {
+    sites: HashMap<SiteId, u32>,
+    lanes: HashMap<LaneId, u32>,
+    skus: HashMap<SkuId, u32>,
+    stock: HashMap<(u32, u32), u32>,
+    vehicles: HashMap<VehicleId, u32>,
+    devices: HashMap<DeviceId, u32>,
+}
+
+fn at<K: Hash + Eq + std::borrow::Borrow<str>>(index: &HashMap<K, u32>, id: &str) -> Option<usize> {
+    index.get(id).map(|i| *i as usize)
+}
+
+impl Network {
+    /// Checks parts that come from elsewhere than files. Errors count entries from 1 as their line.
+    pub fn new(parts: Parts) -> Result<Self, Vec<NetworkError>> {
+        build::from_parts(parts)
+    }
+
+    /// What is true of the whole network.
+    pub fn head(&self) -> &NetworkSpec {
+        &self.parts.network
+    }
+
+    /// All sites, in the order of their file.
+    pub fn sites(&self) -> &[SiteSpec] {
+        &self.parts.sites
+    }
+
+    /// All lanes; a two-way lane of the file is two here, the way back named `…~back`.
+    pub fn lanes(&self) -> &[LaneSpec] {
+        &self.parts.lanes
+    }
+
+    /// All SKUs.
+    pub fn skus(&self) -> &[SkuSpec] {
+        &self.parts.skus
+    }
+
+    /// All stock positions at the start.
+    pub fn stock(&self) -> &[StockSpec] {
+        &self.parts.stock
+    }
+
+    /// All vehicles.
+    pub fn vehicles(&self) -> &[VehicleSpec] {
+        &self.parts.vehicles
+    }
+
+    /// All devices.
+    pub fn devices(&self) -> &[DeviceSpec] {
+        &self.parts.devices
+    }
+
+    /// The seasonal profiles that [`DemandSpec::seasonality`] names.
+    pub fn seasonality(&self) -> &[SeasonalitySpec] {
+        &self.parts.seasonality
+    }
+
+    /// What the simulated world asks of the network.
+    pub fn demand(&self) -> &[DemandSpec] {
+        &self.parts.demand
+    }
+
+    /// Goods under way at the start.
+    pub fn shipments(&self) -> &[ShipmentSpec] {
+        &self.parts.shipments
+    }
+
+    /// Where a site stands in [`Network::sites`].
+    pub fn site_idx(&self, site: &str) -> Option<usize> {
+        at(&self.index.sites, site)
+    }
+
+    /// Where a lane stands in [`Network::lanes`].
+    pub fn lane_idx(&self, lane: &str) -> Option<usize> {
+        at(&self.index.lanes, lane)
+    }
+
+    /// Where a SKU stands in [`Network::skus`].
+    pub fn sku_idx(&self, sku: &str) -> Option<usize> {
+        at(&self.index.skus, sku)
+    }
+
+    /// Where a vehicle stands in [`Network::vehicles`].
+    pub fn vehicle_idx(&self, vehicle: &str) -> Option<usize> {
+        at(&self.index.vehicles, vehicle)
+    }
+
+    /// Where a device stands in [`Network::devices`].
+    pub fn device_idx(&self, device: &str) -> Option<usize> {
+        at(&self.index.devices, device)
+    }
+
+    /// The stock of a SKU at a site; `None` if the site does not keep it.
+    pub fn stock_of(&self, site: &str, sku: &str) -> Option<&StockSpec> {
+        let key = (*self.index.sites.get(site)?, *self.index.skus.get(sku)?);
+        self.parts.stock.get(*self.index.stock.get(&key)? as usize)
+    }
+
+    /// Sites and lanes as a graph.
+    pub fn graph(&self) -> &SiteGraph {
+        &self.graph
+    }
+
+    /// The graph whose nodes are [`Network::sites`], whose arcs are [`Network::lanes`], and whose weights
+    /// are lead times in seconds.
+    pub fn lead_times(&self) -> &LaneGraph {
+        &self.lead_times
+    }
+
+    /// The shortest lead time from one site to another over lanes; `None` if there is no way or no such site.
+    pub fn lead_time(&self, from: &str, to: &str) -> Option<Seconds> {
+        let (from, to) = (*self.index.sites.get(from)?, *self.index.sites.get(to)?);
+        self.lead_times.shortest_path(from, to).map(|path| Seconds(path.total))
+    }
+
+    /// The points of a lane, with both ends; empty if the lane is not of this network.
+    pub fn lane_points(&self, lane: &LaneSpec) -> Vec<LatLon> {
+        let position = |site: &SiteId| self.index.sites.get(site).map(|i| self.parts.sites[*i as usize].position);
+        match (position(&lane.from), position(&lane.to)) {
+            (Some(from), Some(to)) => lane_points(from, &lane.via, to),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Gives the parts back.
+    pub fn into_parts(self) -> Parts {
+        self.parts
+    }
+}
+
+fn lane_points(from: Position, via: &[Position], to: Position) -> Vec<LatLon> {
+    let place = |position: &Position| LatLon { lat: position.lat(), lon: position.lon() };
+    std::iter::once(&from).chain(via).chain([&to]).map(place).collect()
+}
+
+#[cfg(test)]
+mod tests;
