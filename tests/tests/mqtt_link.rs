@@ -1,17 +1,18 @@
 //! Acknowledged means durable, over a real mosquitto and over the embedded broker.
 //!
 //! "Durable" is whatever the test says: it holds the acknowledgements that the core would hold.
+#![allow(clippy::unwrap_used, reason = "a test may fail where it stands")]
 
 use bytes::Bytes;
 use firmware_schemas::id::TenantId;
 use firmware_schemas::quantity::Timestamp;
 use gateway::ingest::broker::{Broker, BrokerConfig, BrokerError, TlsListen};
-use gateway::ingest::mqtt::{BrokerAddress, Link, LinkConfig};
+use gateway::ingest::mqtt::{BrokerAddress, Link, LinkConfig, probe};
 use gateway::ingest::outbound::{Outbound, OutboundConfig};
 use gateway::ingest::tls::{Identity, Roots, TlsOptions};
 use gateway::ingest::{Credentials, Inbound, LinkState, Secret, upward_filters};
 use gateway::ports::{Bus, BusError, Clock, Undelivered};
-use rumqttc::{AsyncClient, Event, LastWill, MqttOptions, Outgoing, Packet, QoS};
+use rumqttc::{AsyncClient, ConnectionError, Event, LastWill, MqttOptions, Outgoing, Packet, QoS};
 use std::collections::BTreeSet;
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -98,6 +99,8 @@ struct Device {
     client: AsyncClient,
     acknowledged: Arc<AtomicU64>,
     connections: Arc<AtomicU64>,
+    refusals: Arc<AtomicU64>,
+    subscribed: Arc<AtomicU64>,
     heard: mpsc::Receiver<rumqttc::Publish>,
     task: JoinHandle<()>,
 }
@@ -114,12 +117,17 @@ impl Device {
         let (client, mut events) = AsyncClient::new(options, 100);
         let (acknowledged, connections) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let (heard_sender, heard) = mpsc::channel(10_000);
+        let (subscribed, refusals) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
         let (acks, connects) = (acknowledged.clone(), connections.clone());
+        let (grants, refused) = (subscribed.clone(), refusals.clone());
         let task = tokio::spawn(async move {
             loop {
                 match events.poll().await {
                     Ok(Event::Incoming(Packet::PubAck(_))) => {
                         acks.fetch_add(1, Ordering::SeqCst);
+                    }
+                    Ok(Event::Incoming(Packet::SubAck(_))) => {
+                        grants.fetch_add(1, Ordering::SeqCst);
                     }
                     Ok(Event::Incoming(Packet::ConnAck(_))) => {
                         connects.fetch_add(1, Ordering::SeqCst);
@@ -129,11 +137,15 @@ impl Device {
                     }
                     Ok(Event::Outgoing(Outgoing::Disconnect)) => return,
                     Ok(_) => {}
+                    Err(ConnectionError::ConnectionRefused(_)) => {
+                        refused.fetch_add(1, Ordering::SeqCst);
+                        sleep(Duration::from_millis(50)).await;
+                    }
                     Err(_) => sleep(Duration::from_millis(50)).await,
                 }
             }
         });
-        Self { client, acknowledged, connections, heard, task }
+        Self { client, acknowledged, connections, refusals, subscribed, heard, task }
     }
 
     fn new(port: u16, name: &str) -> Self {
@@ -158,8 +170,30 @@ impl Device {
     }
 
     async fn subscribe(&self, filter: &str) {
+        let before = self.subscribed.load(Ordering::SeqCst);
         self.client.subscribe(filter, QoS::AtLeastOnce).await.unwrap();
-        sleep(Duration::from_millis(200)).await;
+        let granted = async {
+            while self.subscribed.load(Ordering::SeqCst) == before {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, granted).await.expect("a SUBACK in time");
+    }
+
+    /// Whether the broker's first answer is yes.
+    async fn is_welcome(&self) -> bool {
+        let answer = async {
+            loop {
+                if self.connections.load(Ordering::SeqCst) > 0 {
+                    return true;
+                }
+                if self.refusals.load(Ordering::SeqCst) > 0 {
+                    return false;
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        timeout(PATIENCE, answer).await.expect("an answer in time")
     }
 
     async fn hears(&mut self) -> rumqttc::Publish {
@@ -329,6 +363,51 @@ async fn stock_mosquitto_grants_more_than_its_twenty_in_flight() {
         held.push(core.next().await.ack);
     }
     assert_eq!(held.len(), 500, "all in flight at once, none acknowledged yet");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopping_link_waits_for_what_the_core_has() {
+    let Some(broker) = Mosquitto::start("stopping", &MosquittoOptions::default()) else { return };
+    let mut core = Core::start(link_config(address(broker.port()), None), 100);
+    core.connected().await;
+    let device = Device::new(broker.port(), "scale-7");
+    for index in 0..2 {
+        device.send(TELEMETRY, index.to_string()).await;
+    }
+    let (first, second) = (core.next().await, core.next().await);
+    let stopping = tokio::spawn(core.link.stop());
+    sleep(Duration::from_millis(200)).await;
+    assert!(!stopping.is_finished(), "stopped although the core had two messages");
+    first.ack.done();
+    drop(second);
+    timeout(Duration::from_secs(2), stopping).await.expect("nothing left to wait for").unwrap();
+    let mut core = Core::start(link_config(address(broker.port()), None), 100);
+    let message = core.next().await;
+    assert_eq!(text(&message.payload), "1", "only what was not durable comes again");
+    message.ack.done();
+    nothing_more(&mut core.inbound).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_gateways_with_one_name_are_told_so() {
+    let Some(broker) = Mosquitto::start("takeover", &MosquittoOptions::default()) else { return };
+    let first = Core::start(link_config(address(broker.port()), None), 10);
+    first.connected().await;
+    let second = Core::start(link_config(address(broker.port()), None), 10);
+    reach(first.link.state(), |state| matches!(state, LinkState::Refused { .. })).await;
+    let state = first.link.state().borrow().to_string();
+    assert!(state.contains("another gateway") && state.contains("gateway-1"), "{state}");
+    second.link.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_can_ask_a_broker_without_leaving_a_trace() {
+    let Some(mut broker) = Mosquitto::start("probe", &MosquittoOptions::default()) else { return };
+    let found = probe(&address(broker.port()), "portolan-doctor").await.unwrap();
+    assert!(found.qos_1 && found.shared_subscriptions, "{found:?}");
+    broker.kill();
+    let why = probe(&address(broker.port()), "portolan-doctor").await.unwrap_err();
+    assert!(!why.refused, "{why}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -633,7 +712,10 @@ async fn retained_messages_are_kept_replaced_and_cleared() {
                 let publish = viewer.hears().await;
                 assert_eq!((text(&publish.payload).as_str(), publish.retain), (kept, true));
             }
-            None => assert!(viewer.heard.try_recv().is_err(), "a cleared message came"),
+            None => {
+                let came = timeout(Duration::from_millis(300), viewer.heard.recv()).await;
+                assert!(came.is_err(), "a cleared message came: {came:?}");
+            }
         }
     }
 }
@@ -695,12 +777,10 @@ async fn the_embedded_broker_checks_passwords_and_speaks_tls() {
         let mut options = Device::options(plain, &format!("scale-{password}"));
         options.set_credentials("scale", password);
         let device = Device::start(options);
-        sleep(Duration::from_millis(300)).await;
-        assert_eq!(device.connections.load(Ordering::SeqCst) > 0, welcome, "{password:?}");
+        assert_eq!(device.is_welcome().await, welcome, "{password:?}");
     }
     let anonymous = Device::new(plain, "nobody");
-    sleep(Duration::from_millis(300)).await;
-    assert_eq!(anonymous.connections.load(Ordering::SeqCst), 0, "anonymous");
+    assert!(!anonymous.is_welcome().await, "anonymous");
 
     // rumqttc asks for the process's default; with two libraries compiled in there is none by itself.
     rustls::crypto::aws_lc_rs::default_provider().install_default().ok();

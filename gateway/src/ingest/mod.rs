@@ -23,8 +23,9 @@ use firmware_schemas::id::TenantId;
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::telemetry::PAYLOAD_LEN_MAX;
 use firmware_schemas::topic::{Channel, PREFIX, filter};
-use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
+use std::{fmt, fs, io};
 use tokio::sync::oneshot;
 
 /// The largest MQTT packet we take or send: a full payload, the longest topic, and properties.
@@ -110,6 +111,12 @@ pub struct Secret(Arc<str>);
 impl Secret {
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())
+    }
+
+    /// From a file, without the line end that editors add.
+    pub fn from_file(path: &Path) -> io::Result<Self> {
+        let text = fs::read_to_string(path)?;
+        Ok(Self::new(text.strip_suffix('\n').map_or(text.as_str(), |line| line.strip_suffix('\r').unwrap_or(line))))
     }
 
     pub(crate) fn reveal(&self) -> &str {

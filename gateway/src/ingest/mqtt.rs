@@ -11,14 +11,13 @@
 //! [`PubAckDue`] and leave together in one write. Every connection is a new epoch: what is owed to an
 //! earlier one is dropped, since the broker delivers it again under a new packet identifier.
 
-use super::wire::{Backoff, Connection, Hello, WireError};
+use super::wire::{Backoff, Connection, Hello, Incoming, Received, WireError};
 use super::{Ack, Inbound, LinkState};
 use crate::ports::Clock;
 use rumqttc::v5::mqttbytes::QoS;
-use rumqttc::v5::mqttbytes::v5::{
-    ConnAck, Filter, Packet, PingReq, Publish, RetainForwardRule, Subscribe, SubscribeReasonCode,
-};
+use rumqttc::v5::mqttbytes::v5::{ConnAck, Filter, Packet, PingReq, RetainForwardRule, Subscribe, SubscribeReasonCode};
 use std::collections::hash_map::DefaultHasher;
+use std::convert::Infallible;
 use std::hash::{Hash, Hasher};
 use std::mem;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -27,13 +26,19 @@ use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{Interval, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep};
 use tracing::{debug, info, warn};
 
 pub use super::wire::BrokerAddress;
 
 /// The only SUBSCRIBE of a connection has this identifier.
 const SUBSCRIBE_ID: u16 = 1;
+
+/// A connection that the broker closes sooner than this was not wanted.
+const SHORT_LIFE: Duration = Duration::from_secs(10);
+
+/// So many of them in a row are told as a refusal.
+const SHORT_LIVES_MAX: u32 = 3;
 
 /// How a [`Link`] connects and what it asks for.
 #[derive(Clone, Debug)]
@@ -50,6 +55,8 @@ pub struct LinkConfig {
     pub in_flight_max: u16,
     pub backoff_first: Duration,
     pub backoff_max: Duration,
+    /// How long [`Link::stop`] waits for messages that the core has taken.
+    pub stop_grace: Duration,
 }
 
 impl LinkConfig {
@@ -63,8 +70,53 @@ impl LinkConfig {
             in_flight_max: 8_192,
             backoff_first: Duration::from_millis(250),
             backoff_max: Duration::from_secs(30),
+            stop_grace: Duration::from_secs(5),
         }
     }
+}
+
+/// Asks a broker whether it would let us in, leaving no session behind: for `doctor`.
+///
+/// Gives what it said about itself, or why not.
+pub async fn probe(broker: &BrokerAddress, client_id: &str) -> Result<Probe, ProbeError> {
+    let hello = Hello {
+        client_id,
+        clean_start: true,
+        session_expiry_secs: 0,
+        keep_alive: Duration::from_secs(10),
+        receive_max: 16,
+    };
+    let (connection, answer) = Connection::open(broker, hello)
+        .await
+        .map_err(|error| ProbeError { refused: error.is_refusal(), reason: error.to_string() })?;
+    connection.close().await;
+    let given = answer.properties.as_ref();
+    Ok(Probe {
+        session_expiry_secs_max: given.and_then(|given| given.session_expiry_interval),
+        packet_bytes_max: given.and_then(|given| given.max_packet_size),
+        shared_subscriptions: given.and_then(|given| given.shared_subscription_available) != Some(0),
+        qos_1: given.and_then(|given| given.max_qos) != Some(0),
+    })
+}
+
+/// What a broker says about itself when asked by [`probe`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Probe {
+    /// `None`: as long as we ask for.
+    pub session_expiry_secs_max: Option<u32>,
+    /// `None`: any.
+    pub packet_bytes_max: Option<u32>,
+    pub shared_subscriptions: bool,
+    pub qos_1: bool,
+}
+
+/// Why [`probe`] was not let in.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{reason}")]
+pub struct ProbeError {
+    /// The broker answered and said no, or our own settings cannot work.
+    pub refused: bool,
+    pub reason: String,
 }
 
 /// Why a [`Link`] cannot start. What may mend itself is not here but in [`LinkState`].
@@ -125,6 +177,7 @@ impl Link {
             state: state_sender,
             counters: counters.clone(),
             desk: Arc::new(AckDesk::default()),
+            short_lives: 0,
             stopped,
             due: Vec::new(),
         };
@@ -141,8 +194,8 @@ impl Link {
         self.counters.clone()
     }
 
-    /// Writes what is acknowledged so far, says goodbye and waits for the end. The session stays at the
-    /// broker.
+    /// Stops reading, waits up to `stop_grace` for what the core still has, writes the acknowledgements and
+    /// says goodbye. The session stays at the broker. It returns at once when the core has dropped all it had.
     pub async fn stop(self) {
         self.stop.send_replace(true);
         if let Err(error) = self.task.await {
@@ -231,7 +284,7 @@ impl AckDesk {
 enum End {
     Stopped,
     Failed(WireError),
-    /// The broker said no to a subscription.
+    /// The broker said no to what we want, or seems to.
     Denied(String),
 }
 
@@ -250,6 +303,8 @@ struct Worker {
     desk: Arc<AckDesk>,
     stopped: watch::Receiver<bool>,
     backoff: Backoff,
+    /// Connections in a row that the broker closed soon after they were opened.
+    short_lives: u32,
     /// Scratch for [`AckDesk::take`].
     due: Vec<u16>,
 }
@@ -308,18 +363,54 @@ impl Worker {
             Ok(opened) => opened,
             Err(error) => return End::Failed(error),
         };
-        let end = self.serve(&mut connection, &answer).await;
-        if let Err(end) = end {
-            if matches!(end, End::Stopped) {
-                self.write_acks(&mut connection).await.ok();
+        let opened_at = Instant::now();
+        let Err(end) = self.serve(&mut connection, &answer).await;
+        match &end {
+            End::Stopped => {
+                self.drain(&mut connection).await.ok();
+                connection.close().await;
             }
-            connection.close().await;
-            return end;
+            End::Denied(_) => connection.close().await,
+            End::Failed(_) if opened_at.elapsed() > self.config.backoff_max.max(SHORT_LIFE) => {
+                self.backoff.reset();
+                self.short_lives = 0;
+            }
+            End::Failed(error) if error.is_closed_by_broker() => {
+                self.short_lives += 1;
+                if self.short_lives >= SHORT_LIVES_MAX {
+                    // mosquitto gives no reason when another client takes the session over.
+                    let client_id = &self.config.client_id;
+                    let reason = format!(
+                        "{error}, again and again; is there another gateway with the client identifier {client_id:?}?"
+                    );
+                    return End::Denied(reason);
+                }
+            }
+            End::Failed(_) => {}
         }
-        End::Stopped
+        end
     }
 
-    async fn serve(&mut self, connection: &mut Connection, answer: &ConnAck) -> Result<(), End> {
+    /// Waits for the acknowledgements that can still come, up to the grace, and writes them.
+    async fn drain(&mut self, connection: &mut Connection) -> Result<(), WireError> {
+        let deadline = sleep(self.config.stop_grace);
+        tokio::pin!(deadline);
+        loop {
+            // Every open acknowledgement holds the desk; who does not hold it cannot push any more.
+            let nobody_left = Arc::strong_count(&self.desk) == 1;
+            self.write_acks(connection).await?;
+            if nobody_left {
+                return Ok(());
+            }
+            tokio::select! {
+                () = &mut deadline => return Ok(()),
+                () = self.desk.wake.notified() => {}
+                () = sleep(Duration::from_millis(20)) => {}
+            }
+        }
+    }
+
+    async fn serve(&mut self, connection: &mut Connection, answer: &ConnAck) -> Result<Infallible, End> {
         let epoch = self.desk.next_epoch();
         let reconnected = self.counters.connections.fetch_add(1, Ordering::Relaxed) > 0;
         if reconnected && !answer.session_present {
@@ -340,7 +431,7 @@ impl Worker {
         loop {
             while let Some(packet) = connection.next_packet()? {
                 match packet {
-                    Packet::Publish(publish) => {
+                    Incoming::Publish(publish) => {
                         let message = self.inbound(publish, epoch)?;
                         self.counters.received.fetch_add(1, Ordering::Relaxed);
                         match self.inbound.try_send(message) {
@@ -351,17 +442,16 @@ impl Worker {
                             Err(TrySendError::Closed(_)) => return Err(End::Stopped),
                         }
                     }
-                    Packet::SubAck(answer_to) if answer_to.pkid == SUBSCRIBE_ID => {
-                        self.check_grants(&answer_to.return_codes)?;
-                        self.backoff.reset();
-                        info!(session_present = answer.session_present, "subscribed");
-                        self.state.send_replace(LinkState::Connected {
-                            since: self.clock.now(),
-                            session_present: answer.session_present,
-                        });
-                    }
-                    Packet::PingResp(_) => {}
-                    other => debug!(?other, "unexpected packet"),
+                    Incoming::Other(packet) => match *packet {
+                        Packet::SubAck(grants) if grants.pkid == SUBSCRIBE_ID => {
+                            self.check_grants(&grants.return_codes)?;
+                            let session_present = answer.session_present;
+                            info!(session_present, "subscribed");
+                            self.state.send_replace(LinkState::Connected { since: self.clock.now(), session_present });
+                        }
+                        Packet::PingResp(_) => {}
+                        other => debug!(?other, "unexpected packet"),
+                    },
                 }
             }
             tokio::select! {
@@ -413,11 +503,11 @@ impl Worker {
         Ok(())
     }
 
-    fn inbound(&self, publish: Publish, epoch: u64) -> Result<Inbound, End> {
+    fn inbound(&self, publish: Received, epoch: u64) -> Result<Inbound, End> {
         let ack = match publish.qos {
-            QoS::AtMostOnce => Ack::None,
-            QoS::AtLeastOnce => Ack::External(PubAckDue { desk: self.desk.clone(), epoch, packet_id: publish.pkid }),
-            QoS::ExactlyOnce => {
+            0 => Ack::None,
+            1 => Ack::External(PubAckDue { desk: self.desk.clone(), epoch, packet_id: publish.packet_id }),
+            _ => {
                 let reason = "a QoS 2 message for a QoS 1 subscription".to_owned();
                 return Err(End::Failed(WireError::Protocol(reason)));
             }

@@ -5,7 +5,7 @@
 //! again after every connection. The MQTT session is clean, since for a sender it would hold nothing more.
 
 use super::mqtt::{LinkError, is_true, seed};
-use super::wire::{Backoff, BrokerAddress, Connection, Hello, WireError};
+use super::wire::{Backoff, BrokerAddress, Connection, Hello, Incoming, WireError};
 use super::{LinkState, PACKET_BYTES_MAX};
 use crate::ports::{Bus, BusError, Clock, Ticket, TicketSender, Undelivered};
 use bytes::Bytes;
@@ -18,7 +18,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tracing::warn;
 
 /// How an [`Outbound`] connects and how much it holds.
@@ -211,8 +211,13 @@ impl Worker {
             () = is_true(&mut self.stopped) => return Ok(()),
             opened = Connection::open(&self.config.broker, hello) => opened?,
         };
+        let opened_at = Instant::now();
         let result = self.serve(&mut connection, &answer).await;
-        connection.close().await;
+        match &result {
+            Ok(()) => connection.close().await,
+            Err(_) if opened_at.elapsed() > self.config.backoff_max => self.backoff.reset(),
+            Err(_) => {}
+        }
         result
     }
 
@@ -239,7 +244,9 @@ impl Worker {
         let mut again: Vec<u64> = self.open.keys().rev().copied().collect();
         loop {
             while let Some(packet) = connection.next_packet()? {
-                if let Packet::PubAck(ack) = packet {
+                if let Incoming::Other(packet) = packet
+                    && let Packet::PubAck(ack) = *packet
+                {
                     self.acknowledged(&mut in_flight, &ack);
                 }
             }

@@ -7,18 +7,20 @@
 
 use super::tls::{TlsError, TlsOptions};
 use super::{Credentials, PACKET_BYTES_MAX};
-use bytes::{BufMut, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use rumqttc::v5::mqttbytes::Error as CodecError;
 use rumqttc::v5::mqttbytes::v5::{
     ConnAck, Connect, ConnectProperties, ConnectReturnCode, DisconnectReasonCode, Login, Packet,
 };
 use rustls::pki_types::ServerName;
+use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
+use tracing::debug;
 
 /// How much is read at once. Payloads are views into this buffer.
 const READ_BYTES: usize = 64 * 1024;
@@ -28,6 +30,9 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long a write may wait for the broker to read.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long a goodbye may take.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Where a broker is and how to be let in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +89,11 @@ impl WireError {
             _ => false,
         }
     }
+
+    /// Whether the broker, and not the network, ended the connection.
+    pub(super) fn is_closed_by_broker(&self) -> bool {
+        matches!(self, Self::Closed | Self::Disconnected(_))
+    }
 }
 
 impl From<CodecError> for WireError {
@@ -128,11 +138,16 @@ impl Connection {
         connection.flush().await?;
         loop {
             match connection.next_packet()? {
-                Some(Packet::ConnAck(answer)) if answer.code == ConnectReturnCode::Success => {
-                    return Ok((connection, answer));
+                Some(Incoming::Other(packet)) => {
+                    return match *packet {
+                        Packet::ConnAck(answer) if answer.code == ConnectReturnCode::Success => {
+                            Ok((connection, answer))
+                        }
+                        Packet::ConnAck(answer) => Err(WireError::Refused(answer.code)),
+                        other => Err(WireError::Protocol(format!("{other:?} instead of CONNACK"))),
+                    };
                 }
-                Some(Packet::ConnAck(answer)) => return Err(WireError::Refused(answer.code)),
-                Some(other) => return Err(WireError::Protocol(format!("{other:?} instead of CONNACK"))),
+                Some(Incoming::Publish(_)) => return Err(WireError::Protocol("PUBLISH instead of CONNACK".to_owned())),
                 None => connection.fill().await?,
             }
         }
@@ -150,18 +165,24 @@ impl Connection {
     }
 
     /// The next whole packet among the bytes already read.
-    pub(super) fn next_packet(&mut self) -> Result<Option<Packet>, WireError> {
-        if self.inbox.len() < 2 {
+    pub(super) fn next_packet(&mut self) -> Result<Option<Incoming>, WireError> {
+        let Some(header) = Header::read(&self.inbox)? else {
+            return Ok(None);
+        };
+        let missing = header.frame_len().saturating_sub(self.inbox.len());
+        if missing > 0 {
+            self.inbox.reserve(missing);
             return Ok(None);
         }
-        match Packet::read(&mut self.inbox, Some(PACKET_BYTES_MAX)) {
-            Ok(Packet::Disconnect(farewell)) => Err(WireError::Disconnected(farewell.reason_code)),
-            Ok(packet) => Ok(Some(packet)),
-            Err(CodecError::InsufficientBytes(missing)) => {
-                self.inbox.reserve(missing);
-                Ok(None)
-            }
-            Err(error) => Err(error.into()),
+        let mut frame = self.inbox.split_to(header.frame_len());
+        match header.first >> 4 {
+            3 => Ok(Some(Incoming::Publish(Received::read(&header, frame.freeze())?))),
+            // rumqttc's codec takes a DISCONNECT without a reason code for an error.
+            14 if header.remaining_len == 0 => Err(WireError::Disconnected(DisconnectReasonCode::NormalDisconnection)),
+            _ => match Packet::read(&mut frame, None)? {
+                Packet::Disconnect(farewell) => Err(WireError::Disconnected(farewell.reason_code)),
+                packet => Ok(Some(Incoming::Other(Box::new(packet)))),
+            },
         }
     }
 
@@ -192,13 +213,108 @@ impl Connection {
         }
     }
 
-    /// Says goodbye and closes. Errors do not matter any more.
+    /// Says goodbye and waits until the broker has closed its side too, for then it has read everything: a
+    /// broker that sees our next connection first would forget the acknowledgements still unread in this one.
+    /// Errors do not matter any more.
     pub(super) async fn close(mut self) {
         self.outbox.put_slice(&[0xE0, 0x00]); // DISCONNECT, normal
-        if self.flush().await.is_ok() {
-            timeout(WRITE_TIMEOUT, self.socket.shutdown()).await.ok();
+        let farewell = async {
+            self.flush().await?;
+            self.socket.shutdown().await?;
+            loop {
+                self.inbox.clear();
+                self.fill().await?;
+            }
+        };
+        let result: Result<Result<Infallible, WireError>, _> = timeout(CLOSE_TIMEOUT, farewell).await;
+        if result.is_err() {
+            debug!("the broker did not close its side");
         }
     }
+}
+
+/// A packet from the broker. PUBLISH is read here and not by rumqttc, whose codec reads every property
+/// and gives up on some that a device may well set; that would break the connection, and the broker would
+/// deliver the message again after every reconnection, for ever.
+#[derive(Debug)]
+pub(super) enum Incoming {
+    Publish(Received),
+    Other(Box<Packet>),
+}
+
+/// A PUBLISH, without its properties.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Received {
+    pub(super) topic: Bytes,
+    pub(super) payload: Bytes,
+    pub(super) qos: u8,
+    pub(super) retain: bool,
+    /// Zero at QoS 0.
+    pub(super) packet_id: u16,
+}
+
+impl Received {
+    fn read(header: &Header, mut frame: Bytes) -> Result<Self, WireError> {
+        let short = || WireError::Protocol("a PUBLISH that ends too early".to_owned());
+        frame.advance(header.len);
+        let qos = (header.first >> 1) & 3;
+        let topic_len = usize::from(frame.try_get_u16().map_err(|_short| short())?);
+        if frame.len() < topic_len {
+            return Err(short());
+        }
+        let topic = frame.split_to(topic_len);
+        let packet_id = if qos == 0 { 0 } else { frame.try_get_u16().map_err(|_short| short())? };
+        if qos == 3 || (qos > 0 && packet_id == 0) {
+            return Err(WireError::Protocol(format!("a PUBLISH with QoS {qos} and packet identifier {packet_id}")));
+        }
+        let Some((len_len, properties_len)) = variable_int(&frame)? else {
+            return Err(short());
+        };
+        if frame.len() < len_len + properties_len {
+            return Err(short());
+        }
+        frame.advance(len_len + properties_len);
+        Ok(Self { topic, payload: frame, qos, retain: header.first & 1 == 1, packet_id })
+    }
+}
+
+/// The fixed header of a packet.
+struct Header {
+    first: u8,
+    len: usize,
+    remaining_len: usize,
+}
+
+impl Header {
+    /// `None` while it is not complete.
+    fn read(bytes: &[u8]) -> Result<Option<Self>, WireError> {
+        let Some((&first, rest)) = bytes.split_first() else {
+            return Ok(None);
+        };
+        let Some((len_len, remaining_len)) = variable_int(rest)? else {
+            return Ok(None);
+        };
+        if remaining_len > PACKET_BYTES_MAX as usize {
+            return Err(WireError::Protocol(format!("a packet of {remaining_len} bytes, more than we said we take")));
+        }
+        Ok(Some(Self { first, len: 1 + len_len, remaining_len }))
+    }
+
+    fn frame_len(&self) -> usize {
+        self.len + self.remaining_len
+    }
+}
+
+/// A variable byte integer of MQTT and how many bytes it took; `None` while it is not complete.
+fn variable_int(bytes: &[u8]) -> Result<Option<(usize, usize)>, WireError> {
+    let mut value = 0;
+    for (index, byte) in bytes.iter().take(4).enumerate() {
+        value |= usize::from(byte & 0x7F) << (7 * index);
+        if byte & 0x80 == 0 {
+            return Ok(Some((index + 1, value)));
+        }
+    }
+    if bytes.len() >= 4 { Err(WireError::Protocol("a length of more than four bytes".to_owned())) } else { Ok(None) }
 }
 
 fn connect_packet(address: &BrokerAddress, hello: &Hello<'_>) -> Packet {
@@ -251,6 +367,67 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use rumqttc::v5::mqttbytes::QoS;
+    use rumqttc::v5::mqttbytes::v5::{Publish, PublishProperties};
+
+    fn read(bytes: &[u8]) -> Result<Option<Received>, WireError> {
+        let Some(header) = Header::read(bytes)? else { return Ok(None) };
+        if bytes.len() < header.frame_len() {
+            return Ok(None);
+        }
+        Received::read(&header, Bytes::copy_from_slice(&bytes[..header.frame_len()])).map(Some)
+    }
+
+    proptest! {
+        #[test]
+        fn a_publish_reads_back_whatever_its_properties(
+            topic in "[a-z/]{0,40}",
+            payload in proptest::collection::vec(any::<u8>(), 0..400),
+            qos in 0_u8..2,
+            retain: bool,
+            packet_id in 1_u16..,
+            user_properties in proptest::collection::vec(("[a-z]{0,20}", ".{0,20}"), 0..12),
+            expiry: Option<u32>,
+            content_type in proptest::option::of("[a-z/]{0,20}"),
+        ) {
+            let properties = PublishProperties {
+                user_properties,
+                message_expiry_interval: expiry,
+                content_type,
+                subscription_identifiers: vec![7],
+                ..PublishProperties::default()
+            };
+            let level = if qos == 0 { QoS::AtMostOnce } else { QoS::AtLeastOnce };
+            let mut publish = Publish::new(topic.clone(), level, payload.clone(), Some(properties));
+            publish.retain = retain;
+            publish.pkid = if qos == 0 { 0 } else { packet_id };
+            let mut bytes = BytesMut::new();
+            publish.write(&mut bytes).unwrap();
+            let whole = bytes.len();
+            bytes.extend_from_slice(b"next");
+            let found = read(&bytes).unwrap().unwrap();
+            prop_assert_eq!(found, Received {
+                topic: topic.into(),
+                payload: payload.into(),
+                qos,
+                retain,
+                packet_id: publish.pkid,
+            });
+            prop_assert!(read(&bytes[..whole - 1]).unwrap().is_none());
+        }
+
+        #[test]
+        fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..64)) {
+            let mut publish = vec![0x32];
+            publish.extend(&bytes);
+            for bytes in [&bytes, &publish] {
+                if let Ok(Some(found)) = read(bytes) {
+                    prop_assert!(found.payload.len() < bytes.len());
+                }
+            }
+        }
+    }
 
     #[test]
     fn backoff_grows_to_its_ceiling_and_never_leaves_its_half_open_range() {
