@@ -41,6 +41,8 @@ mod replace;
 mod segment;
 pub mod snapshot;
 #[cfg(test)]
+mod speed;
+#[cfg(test)]
 pub(crate) mod test_folder;
 #[cfg(test)]
 mod tests;
@@ -90,13 +92,16 @@ pub struct JournalConfig {
     pub group_bytes_max: usize,
     /// What may wait in memory; beyond it [`Journal::append`] refuses.
     pub pending_bytes_max: usize,
-    /// A number that strangers cannot guess, mixed into checksums of new segments; best random.
+    /// A number that strangers cannot guess, mixed into checksums of new segments: [`random_salt`], except
+    /// where the same run must give the same bytes.
     pub salt: u64,
     /// How much of the journal is read and checked when it is opened.
     pub verify: Verify,
     /// A seq that is known to have been durable; opening refuses a journal that ends before it.
     pub known_durable: Seq,
 }
+
+const SALT_DEFAULT: u64 = 0x706f_7274_6f6c_616e;
 
 impl JournalConfig {
     const GROUP_BYTES_CEILING: usize = 1 << 30;
@@ -110,11 +115,16 @@ impl Default for JournalConfig {
             free_bytes_min: 16 << 20,
             group_bytes_max: 4 << 20,
             pending_bytes_max: 64 << 20,
-            salt: 0x706f_7274_6f6c_616e,
+            salt: SALT_DEFAULT,
             verify: Verify::LastSegment,
             known_durable: Seq::NONE,
         }
     }
+}
+
+/// A salt that nobody can guess, from the operating system's randomness.
+pub fn random_salt() -> u64 {
+    std::hash::BuildHasher::hash_one(&std::hash::RandomState::new(), SALT_DEFAULT)
 }
 
 /// Bytes that were durable and are not what was written.
