@@ -374,7 +374,7 @@ fn a_cursor_is_read_back_and_a_damaged_one_is_refused() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(64))]
 
     /// Whatever happens to the last segment's bytes: opening neither panics nor invents records.
     #[test]
