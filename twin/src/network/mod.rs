@@ -10,11 +10,11 @@
 //! are within their limits.
 
 mod build;
-mod error;
-mod field;
+pub(crate) mod error;
+pub(crate) mod field;
 mod head;
 mod parse;
-mod table;
+pub(crate) mod table;
 
 use std::hash::Hash;
 
@@ -28,6 +28,7 @@ use hashbrown::HashMap;
 use petgraph::graph::DiGraph;
 use routing::{LaneGraph, LatLon};
 
+pub(crate) use error::shortened;
 pub use error::{Cause, ERRORS_MAX, NetworkError};
 pub use parse::{FILES, parse};
 
