@@ -1,0 +1,160 @@
+//! What a world is made from, and how it is set up.
+
+use firmware_schemas::network::{
+    DemandSpec, DeviceSpec, LaneSpec, NetworkSpec, SeasonalitySpec, ShipmentSpec, SiteSpec, SkuSpec, StockSpec,
+    VehicleSpec,
+};
+use firmware_schemas::quantity::Timestamp;
+use std::time::Duration;
+
+/// A supply network at its start.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorldInput {
+    /// What is true of all its parts.
+    pub head: NetworkSpec,
+    /// Places.
+    pub sites: Vec<SiteSpec>,
+    /// Connections.
+    pub lanes: Vec<LaneSpec>,
+    /// Goods.
+    pub skus: Vec<SkuSpec>,
+    /// Stock and how it is replenished.
+    pub stock: Vec<StockSpec>,
+    /// Trucks, ships and the like.
+    pub vehicles: Vec<VehicleSpec>,
+    /// Senders.
+    pub devices: Vec<DeviceSpec>,
+    /// What customers ask for.
+    pub demand: Vec<DemandSpec>,
+    /// How that goes up and down.
+    pub seasonality: Vec<SeasonalitySpec>,
+    /// Goods under way.
+    pub shipments: Vec<ShipmentSpec>,
+}
+
+/// How a world runs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WorldConfig {
+    /// Of all random draws.
+    pub seed: u64,
+    /// The first instant. Devices count their starts from here, so a later world has higher boot numbers.
+    pub start: Timestamp,
+    /// How many of a thousand devices speak CBOR; the rest speak JSON.
+    pub cbor_permille: u16,
+    /// Factor on the reporting interval of every device.
+    pub interval_scale: f64,
+    /// How often things go wrong.
+    pub faults: FaultRates,
+    /// Time between two looks of a site at its own stock, at which it orders.
+    pub review_every: Duration,
+    /// Mean time to make goods where nobody delivers them.
+    pub make_time: Duration,
+    /// How long a back-order waits before the customer goes elsewhere.
+    pub patience: Duration,
+    /// Lets something of each kind go wrong within the first minutes, for people who watch.
+    pub demo_story: bool,
+}
+
+impl WorldConfig {
+    /// The usual settings.
+    pub fn new(seed: u64, start: Timestamp) -> Self {
+        Self {
+            seed,
+            start,
+            cbor_permille: 250,
+            interval_scale: 1.0,
+            faults: FaultRates::default(),
+            review_every: Duration::from_secs(8 * 3_600),
+            make_time: Duration::from_secs(2 * 86_400),
+            patience: Duration::from_secs(7 * 86_400),
+            demo_story: false,
+        }
+    }
+}
+
+/// How often things go wrong. Times between are exponential, and each ends by itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FaultRates {
+    /// A cold room's or reefer's compressor fails, is noticed and repaired after 2 to 6 hours.
+    pub compressors_per_device_year: f64,
+    /// A battery dies; a new one starts the device again after 4 to 48 hours.
+    pub batteries_per_device_year: f64,
+    /// A device is out of reach for 5 minutes to 3 hours; what it measured comes late.
+    pub outages_per_device_year: f64,
+    /// A device's clock is wrong for 1 to 12 hours, by up to 2 hours either way.
+    pub clocks_per_device_year: f64,
+    /// How many of a thousand frames are sent twice.
+    pub duplicates_permille: f64,
+    /// How many of a thousand telemetry frames are followed by bytes that are no frame.
+    pub garbage_permille: f64,
+    /// A vehicle stands still for 1 to 8 hours.
+    pub breakdowns_per_vehicle_year: f64,
+    /// How many of a thousand legs leave the lane for a while.
+    pub detours_permille: f64,
+}
+
+impl Default for FaultRates {
+    fn default() -> Self {
+        Self {
+            compressors_per_device_year: 2.0,
+            batteries_per_device_year: 0.5,
+            outages_per_device_year: 40.0,
+            clocks_per_device_year: 0.2,
+            duplicates_permille: 1.0,
+            garbage_permille: 0.0,
+            breakdowns_per_vehicle_year: 12.0,
+            detours_permille: 10.0,
+        }
+    }
+}
+
+impl FaultRates {
+    /// Nothing ever goes wrong.
+    pub const NONE: Self = Self {
+        compressors_per_device_year: 0.0,
+        batteries_per_device_year: 0.0,
+        outages_per_device_year: 0.0,
+        clocks_per_device_year: 0.0,
+        duplicates_permille: 0.0,
+        garbage_permille: 0.0,
+        breakdowns_per_vehicle_year: 0.0,
+        detours_permille: 0.0,
+    };
+}
+
+/// Why a world cannot be made from an input.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorldError {
+    /// Something is named that is not there.
+    #[error("{what} {of:?} names the {kind} {missing:?}, which is not in the network")]
+    Missing {
+        /// What names it: `lane`, `stock`, `vehicle`, …
+        what: &'static str,
+        /// Which one.
+        of: String,
+        /// What it names: `site`, `sku`, `lane`, …
+        kind: &'static str,
+        /// The name.
+        missing: String,
+    },
+    /// The route of a vehicle has a gap.
+    #[error("vehicle {vehicle:?}: lane {lane:?} does not start where the one before it ends")]
+    Route {
+        /// Which vehicle.
+        vehicle: String,
+        /// The lane after the gap.
+        lane: String,
+    },
+    /// More of something than the world can number.
+    #[error("{found} {what} are too many")]
+    TooMany {
+        /// Of what.
+        what: &'static str,
+        /// How many.
+        found: usize,
+    },
+    /// A setting without meaning.
+    #[error("interval_scale is {0}, not a finite number above 0")]
+    IntervalScale(String),
+}
