@@ -3,11 +3,14 @@
 //! A payload is taken whole or refused with its reason; nothing here panics or allocates more than a
 //! small multiple of the payload.
 
+mod strict;
+
+use self::strict::Strict;
 use crate::id::DeviceId;
 use crate::telemetry::{
     AckFrame, BirthFrame, DEPTH_MAX, EVENTS_MAX, EventFrame, FRAMES_MAX, Happening, INTEGER_MAX, METRICS_MAX,
-    PAYLOAD_LEN_MAX, PositionFrame, READINGS_MAX, ReportedFrame, SHIPMENT_LINES_MAX, StatusFrame, TEXT_LEN_MAX,
-    TelemetryFrame, Value,
+    PAYLOAD_LEN_MAX, PIECES_MAX, PositionFrame, READINGS_MAX, ReportedFrame, SHIPMENT_LINES_MAX, StatusFrame,
+    TEXT_LEN_MAX, TelemetryFrame, Value,
 };
 use crate::topic::Channel;
 use alloc::string::{String, ToString};
@@ -39,12 +42,14 @@ pub enum FrameError {
     #[error("not a CBOR frame: {0}")]
     Cbor(String),
     /// A count outside its limits.
-    #[error("{what}: {found}, not 1 to {max}")]
+    #[error("{what}: {found}, not {min} to {max}")]
     Count {
         /// What was counted.
         what: &'static str,
         /// How many there are.
         found: usize,
+        /// How few there may be.
+        min: usize,
         /// How many there may be.
         max: usize,
     },
@@ -75,6 +80,14 @@ pub enum FrameError {
     Quantity {
         /// Which event of the frame, from 0.
         at: usize,
+        /// Which member.
+        what: &'static str,
+        /// What it is.
+        found: i64,
+    },
+    /// A number that makes no sense where it stands.
+    #[error("{what} is {found}, which is out of range")]
+    OutOfRange {
         /// Which member.
         what: &'static str,
         /// What it is.
@@ -146,7 +159,7 @@ pub fn decode(channel: Channel, device: &str, payload: &[u8]) -> Result<Frame, F
     let frame = match channel {
         Channel::Telemetry => {
             let frames = decode_telemetry(payload)?;
-            count("frames", frames.len(), FRAMES_MAX)?;
+            count("frames", frames.len(), 1, FRAMES_MAX)?;
             for frame in &frames {
                 same_device(device, &frame.device)?;
                 check_telemetry(frame)?;
@@ -181,10 +194,14 @@ pub fn encode<T: Serialize>(frame: &T, encoding: Encoding) -> Result<Vec<u8>, Fr
 pub fn read<T: DeserializeOwned>(payload: &[u8]) -> Result<T, FrameError> {
     check_size(payload)?;
     match encoding(payload) {
-        Encoding::Json => serde_json::from_slice(payload).map_err(|why| FrameError::Json(why.to_string())),
+        Encoding::Json => {
+            let mut deserializer = serde_json::Deserializer::from_slice(payload);
+            let frame = T::deserialize(Strict(&mut deserializer));
+            frame.and_then(|frame| deserializer.end().map(|()| frame)).map_err(|why| FrameError::Json(why.to_string()))
+        }
         Encoding::Cbor => {
             let mut deserializer = minicbor_serde::Deserializer::new(payload);
-            let frame = T::deserialize(&mut deserializer).map_err(|why| FrameError::Cbor(why.to_string()))?;
+            let frame = T::deserialize(Strict(&mut deserializer)).map_err(|why| FrameError::Cbor(why.to_string()))?;
             let end = deserializer.decoder().position();
             if end == payload.len() {
                 Ok(frame)
@@ -306,11 +323,11 @@ fn cbor_too_deep(payload: &[u8]) -> bool {
     false
 }
 
-fn count(what: &'static str, found: usize, max: usize) -> Result<(), FrameError> {
-    if (1..=max).contains(&found) { Ok(()) } else { Err(FrameError::Count { what, found, max }) }
+fn count(what: &'static str, found: usize, min: usize, max: usize) -> Result<(), FrameError> {
+    if (min..=max).contains(&found) { Ok(()) } else { Err(FrameError::Count { what, found, min, max }) }
 }
 
-fn text(what: &str, found: Option<&str>) -> Result<(), FrameError> {
+fn text(what: &'static str, found: Option<&str>) -> Result<(), FrameError> {
     match found {
         Some(text) if text.len() > TEXT_LEN_MAX => Err(FrameError::TextTooLong { what: what.into(), len: text.len() }),
         _ => Ok(()),
@@ -331,20 +348,20 @@ fn check_value(metric: &str, value: &Value) -> Result<(), FrameError> {
         Value::Integer(n) if n.unsigned_abs() > INTEGER_MAX.unsigned_abs() => {
             Err(FrameError::IntegerTooLarge { metric: metric.into(), found: *n })
         }
-        Value::Text(found) => text(metric, Some(found)),
+        Value::Text(found) if found.len() > TEXT_LEN_MAX => {
+            Err(FrameError::TextTooLong { what: alloc::format!("metric {metric:?}"), len: found.len() })
+        }
         _ => Ok(()),
     }
 }
 
 fn check_telemetry(frame: &TelemetryFrame) -> Result<(), FrameError> {
-    count("readings", frame.readings.len(), READINGS_MAX)?;
+    count("readings", frame.readings.len(), 1, READINGS_MAX)?;
     frame.readings.iter().try_for_each(|reading| check_value(reading.metric.as_str(), &reading.value))
 }
 
 fn check_birth(frame: &BirthFrame) -> Result<(), FrameError> {
-    if frame.metrics.len() > METRICS_MAX {
-        return Err(FrameError::Count { what: "metrics", found: frame.metrics.len(), max: METRICS_MAX });
-    }
+    count("metrics", frame.metrics.len(), 0, METRICS_MAX)?;
     text("firmware", frame.firmware.as_deref())?;
     for metric in &frame.metrics {
         text("unit", Some(&metric.unit))?;
@@ -358,23 +375,19 @@ fn check_birth(frame: &BirthFrame) -> Result<(), FrameError> {
 fn check_position(frame: &PositionFrame) -> Result<(), FrameError> {
     match frame.heading_cdeg {
         Some(heading) if heading >= 36_000 => {
-            Err(FrameError::Quantity { at: 0, what: "heading_cdeg", found: i64::from(heading) })
+            Err(FrameError::OutOfRange { what: "heading_cdeg", found: i64::from(heading) })
         }
         _ => Ok(()),
     }
 }
 
 fn check_reported(frame: &ReportedFrame) -> Result<(), FrameError> {
-    if frame.settings.len() > METRICS_MAX {
-        return Err(FrameError::Count { what: "settings", found: frame.settings.len(), max: METRICS_MAX });
-    }
+    count("settings", frame.settings.len(), 0, METRICS_MAX)?;
     frame.settings.iter().try_for_each(|(name, setting)| check_value(name.as_str(), &setting.0))
 }
 
 fn check_event(frame: &EventFrame) -> Result<(), FrameError> {
-    /// More pieces than any site holds; keeps every sum of a million of them within 64 bits.
-    const PIECES_MAX: i64 = 1_000_000_000_000;
-    count("events", frame.events.len(), EVENTS_MAX)?;
+    count("events", frame.events.len(), 1, EVENTS_MAX)?;
     for (at, event) in frame.events.iter().enumerate() {
         let within = |what, pieces: i64, min: i64| {
             if (min..=PIECES_MAX).contains(&pieces) {
@@ -384,7 +397,7 @@ fn check_event(frame: &EventFrame) -> Result<(), FrameError> {
             }
         };
         let lines = |lines: &[crate::telemetry::GoodsLine]| {
-            count("lines", lines.len(), SHIPMENT_LINES_MAX)?;
+            count("lines", lines.len(), 1, SHIPMENT_LINES_MAX)?;
             lines.iter().try_for_each(|line| within("pieces", line.pieces.0, 1))
         };
         match &event.happening {

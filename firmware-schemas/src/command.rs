@@ -54,10 +54,11 @@ pub enum Action {
     /// A device reports every so many seconds.
     ReportEvery {
         /// At least 1.
+        #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
         interval_secs: u32,
     },
     /// A device sends its birth again.
-    Rebirth,
+    Rebirth {},
 }
 
 /// The settings that should be in force on a device. Retained.

@@ -21,6 +21,8 @@ extern crate alloc;
 
 pub mod codec;
 pub mod command;
+#[cfg(feature = "schema")]
+pub mod document;
 pub mod fact;
 pub mod id;
 pub mod network;

@@ -184,10 +184,21 @@ impl schemars::JsonSchema for Timestamp {
     fn schema_name() -> alloc::borrow::Cow<'static, str> {
         "Timestamp".into()
     }
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    fn json_schema(generator: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        if generator.contract().is_serialize() {
+            return schemars::json_schema!({
+                "description": "RFC 3339 time, in UTC.",
+                "type": "string",
+                "format": "date-time",
+            });
+        }
+        let millis_max = Self::MAX.as_millis();
         schemars::json_schema!({
             "description": "RFC 3339 time, or integer milliseconds since 1970-01-01T00:00:00Z.",
-            "oneOf": [{ "type": "string", "format": "date-time" }, { "type": "integer" }],
+            "oneOf": [
+                { "type": "string", "format": "date-time" },
+                { "type": "integer", "minimum": -millis_max, "maximum": millis_max },
+            ],
         })
     }
 }
@@ -327,8 +338,19 @@ impl Serialize for Position {
 
 impl<'de> Deserialize<'de> for Position {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        /// Only by name: a bare pair of degrees could be either way round.
+        struct Named;
+        impl<'de> Visitor<'de> for Named {
+            type Value = Degrees;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with lat and lon in degrees")
+            }
+            fn visit_map<A: de::MapAccess<'de>>(self, map: A) -> Result<Degrees, A::Error> {
+                Degrees::deserialize(de::value::MapAccessDeserializer::new(map))
+            }
+        }
         let place = if deserializer.is_human_readable() {
-            let Degrees { lat, lon } = Degrees::deserialize(deserializer)?;
+            let Degrees { lat, lon } = deserializer.deserialize_map(Named)?;
             Self::from_degrees(lat, lon)
         } else {
             let (lat_e7, lon_e7) = <(i32, i32)>::deserialize(deserializer)?;

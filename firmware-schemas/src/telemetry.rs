@@ -30,6 +30,8 @@ pub const METRICS_MAX: usize = 1_000;
 pub const SHIPMENT_LINES_MAX: usize = 10_000;
 /// The longest text value or free text, in bytes.
 pub const TEXT_LEN_MAX: usize = 1_024;
+/// The most pieces in one event: more than any site holds, and a million of them sum within 64 bits.
+pub const PIECES_MAX: i64 = 1_000_000_000_000;
 /// The largest magnitude of an integer value: every double up to here is exact.
 pub const INTEGER_MAX: i64 = 1 << 53;
 
@@ -114,7 +116,7 @@ pub mod bare {
         fn visit_u64<E: de::Error>(self, n: u64) -> Result<Value, E> {
             i64::try_from(n)
                 .map(Value::Integer)
-                .or_else(|_too_big| Err(E::invalid_value(de::Unexpected::Unsigned(n), &self)))
+                .map_err(|_too_big| E::invalid_value(de::Unexpected::Unsigned(n), &self))
         }
         fn visit_f64<E: de::Error>(self, x: f64) -> Result<Value, E> {
             Ok(Value::Float(x))
@@ -134,6 +136,7 @@ impl schemars::JsonSchema for Value {
         schemars::json_schema!({
             "description": "A bare number (an integer within ±2^53), boolean or string.",
             "type": ["number", "boolean", "string"],
+            "maxLength": TEXT_LEN_MAX,
         })
     }
 }
@@ -154,6 +157,12 @@ pub enum Quality {
     Bad,
 }
 
+// Absent and `null` read as the default, so the value is an option in every encoding: it must be written as
+// one too, or an encoding without names (the journal's) could not read it back.
+fn some<S: Serializer, T: Serialize>(value: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_some(value)
+}
+
 fn null_is_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
     Option::<T>::deserialize(deserializer).map(Option::unwrap_or_default)
 }
@@ -171,7 +180,7 @@ pub struct Reading {
     #[cfg_attr(feature = "schema", schemars(with = "Value"))]
     pub value: Value,
     /// How far it can be trusted; good unless said otherwise.
-    #[serde(default, deserialize_with = "null_is_default")]
+    #[serde(default, serialize_with = "some", deserialize_with = "null_is_default")]
     #[cfg_attr(feature = "schema", schemars(with = "Option<Quality>"))]
     pub quality: Quality,
 }
@@ -206,6 +215,7 @@ pub struct MetricDeclaration {
     /// Its name, unique within the device.
     pub name: MetricName,
     /// Its unit as a UCUM code: `Cel`, `%`, `km/h`, `V`, `1` for none.
+    #[cfg_attr(feature = "schema", schemars(length(max = TEXT_LEN_MAX)))]
     pub unit: String,
     /// Its kind of values.
     pub kind: MetricKind,
@@ -237,10 +247,11 @@ pub struct BirthFrame {
     pub vehicle: Option<VehicleId>,
     /// Make and firmware version, free text.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = TEXT_LEN_MAX)))]
     pub firmware: Option<String>,
     /// What it measures.
-    #[serde(default, deserialize_with = "null_is_default")]
-    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<MetricDeclaration>>"))]
+    #[serde(default, serialize_with = "some", deserialize_with = "null_is_default")]
+    #[cfg_attr(feature = "schema", schemars(with = "Option<Vec<MetricDeclaration>>", length(max = METRICS_MAX)))]
     pub metrics: Vec<MetricDeclaration>,
 }
 
@@ -260,6 +271,7 @@ pub struct StatusFrame {
     pub at: Option<Timestamp>,
     /// Why, free text.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = TEXT_LEN_MAX)))]
     pub reason: Option<String>,
 }
 
@@ -287,6 +299,7 @@ pub struct PositionFrame {
     pub speed_mm_per_s: Option<u32>,
     /// Direction of travel, in hundredths of a degree clockwise from north, below 36,000.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(max = 35_999)))]
     pub heading_cdeg: Option<u16>,
     /// The lane that it follows, when it knows.
     #[serde(default)]
@@ -303,6 +316,7 @@ pub struct GoodsLine {
     /// What.
     pub sku: SkuId,
     /// How much, at least 1.
+    #[cfg_attr(feature = "schema", schemars(extend("minimum" = 1, "maximum" = PIECES_MAX)))]
     pub pieces: Pieces,
 }
 
@@ -316,6 +330,7 @@ pub enum Happening {
         /// Which SKU.
         sku: SkuId,
         /// What is there, at least 0.
+        #[cfg_attr(feature = "schema", schemars(extend("minimum" = 0, "maximum" = PIECES_MAX)))]
         on_hand: Pieces,
     },
     /// Goods came in from outside any known shipment.
@@ -323,6 +338,7 @@ pub enum Happening {
         /// Which SKU.
         sku: SkuId,
         /// How much, at least 1.
+        #[cfg_attr(feature = "schema", schemars(extend("minimum" = 1, "maximum" = PIECES_MAX)))]
         pieces: Pieces,
         /// The purchase or transfer order that it fills; `on_order` falls by as much.
         #[serde(default)]
@@ -333,6 +349,7 @@ pub enum Happening {
         /// Which SKU.
         sku: SkuId,
         /// How much, at least 1.
+        #[cfg_attr(feature = "schema", schemars(extend("minimum" = 1, "maximum" = PIECES_MAX)))]
         pieces: Pieces,
         /// The customer's order; what was reserved for it falls by as much.
         #[serde(default)]
@@ -346,6 +363,7 @@ pub enum Happening {
         /// Which SKU.
         sku: SkuId,
         /// How much, at least 1.
+        #[cfg_attr(feature = "schema", schemars(extend("minimum" = 1, "maximum" = PIECES_MAX)))]
         pieces: Pieces,
         /// Who sent it.
         #[serde(default)]
@@ -356,9 +374,11 @@ pub enum Happening {
         /// Which SKU.
         sku: SkuId,
         /// By how much, not 0.
+        #[cfg_attr(feature = "schema", schemars(extend("minimum" = -PIECES_MAX, "maximum" = PIECES_MAX, "not" = serde_json::json!({"const": 0}))))]
         pieces: Pieces,
         /// Why, free text.
         #[serde(default)]
+        #[cfg_attr(feature = "schema", schemars(length(max = TEXT_LEN_MAX)))]
         reason: Option<String>,
     },
     /// Goods on hand were promised to an order.
@@ -366,6 +386,7 @@ pub enum Happening {
         /// Which SKU.
         sku: SkuId,
         /// How much, at least 1.
+        #[cfg_attr(feature = "schema", schemars(extend("minimum" = 1, "maximum" = PIECES_MAX)))]
         pieces: Pieces,
         /// For whom.
         order: OrderId,
@@ -375,6 +396,7 @@ pub enum Happening {
         /// Which SKU.
         sku: SkuId,
         /// How much, at least 1.
+        #[cfg_attr(feature = "schema", schemars(extend("minimum" = 1, "maximum" = PIECES_MAX)))]
         pieces: Pieces,
         /// Whose.
         order: OrderId,
@@ -384,6 +406,7 @@ pub enum Happening {
         /// Which SKU.
         sku: SkuId,
         /// How much, at least 1.
+        #[cfg_attr(feature = "schema", schemars(extend("minimum" = 1, "maximum" = PIECES_MAX)))]
         pieces: Pieces,
         /// The purchase or transfer order.
         order: OrderId,
@@ -399,6 +422,7 @@ pub enum Happening {
         /// Which SKU.
         sku: SkuId,
         /// How much, at least 1.
+        #[cfg_attr(feature = "schema", schemars(extend("minimum" = 1, "maximum" = PIECES_MAX)))]
         pieces: Pieces,
         /// The purchase or transfer order.
         order: OrderId,
@@ -422,6 +446,7 @@ pub enum Happening {
         #[serde(default)]
         order: Option<OrderId>,
         /// What is in it, 1 to [`SHIPMENT_LINES_MAX`] lines.
+        #[cfg_attr(feature = "schema", schemars(length(min = 1, max = SHIPMENT_LINES_MAX)))]
         lines: Vec<GoodsLine>,
     },
     /// A shipment came in at this site: `in_transit` falls by what was sent, on hand grows by what came.
@@ -430,6 +455,7 @@ pub enum Happening {
         shipment: ShipmentId,
         /// What came, when it is not all that was sent.
         #[serde(default)]
+        #[cfg_attr(feature = "schema", schemars(length(max = SHIPMENT_LINES_MAX)))]
         lines: Option<Vec<GoodsLine>>,
     },
 }
@@ -475,6 +501,7 @@ pub struct ReportedFrame {
     #[serde(default)]
     pub at: Option<Timestamp>,
     /// Setting → value.
+    #[cfg_attr(feature = "schema", schemars(extend("maxProperties" = METRICS_MAX)))]
     pub settings: BTreeMap<MetricName, Setting>,
 }
 
@@ -532,5 +559,6 @@ pub struct AckFrame {
     pub outcome: Outcome,
     /// Why, free text.
     #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = TEXT_LEN_MAX)))]
     pub reason: Option<String>,
 }
