@@ -218,7 +218,9 @@ fn persistent() -> MosquittoOptions {
 #[tokio::test(flavor = "multi_thread")]
 async fn unacknowledged_messages_come_again_and_acknowledged_ones_do_not() {
     let Some(broker) = Mosquitto::start("redelivery", &MosquittoOptions::default()) else { return };
-    let mut core = Core::start(link_config(address(broker.port()), None), 100);
+    let mut config = link_config(address(broker.port()), None);
+    config.stop_grace = Duration::from_millis(100);
+    let mut core = Core::start(config, 100);
     assert!(!core.connected().await, "a first connection cannot resume a session");
     let device = Device::new(broker.port(), "scale-7");
     for index in 0..10 {
@@ -227,15 +229,19 @@ async fn unacknowledged_messages_come_again_and_acknowledged_ones_do_not() {
     device.has_acks(10).await;
 
     // The even ones become durable; the odd ones are lost with the core.
+    let mut lost = Vec::new();
     for index in 0..10 {
         let message = core.next().await;
         assert_eq!((message.topic.as_str(), text(&message.payload)), (TELEMETRY, index.to_string()));
         assert!(!message.retain);
         if index % 2 == 0 {
             message.ack.done();
+        } else {
+            lost.push(message);
         }
     }
     core.link.stop().await;
+    drop(lost);
 
     let mut core = Core::start(link_config(address(broker.port()), None), 100);
     assert!(core.connected().await, "the session is resumed");
@@ -363,6 +369,57 @@ async fn stock_mosquitto_grants_more_than_its_twenty_in_flight() {
         held.push(core.next().await.ack);
     }
     assert_eq!(held.len(), 500, "all in flight at once, none acknowledged yet");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_core_gives_up_is_sent_again_without_a_restart() {
+    let Some(broker) = Mosquitto::start("given_up", &MosquittoOptions::default()) else { return };
+    let mut core = Core::start(link_config(address(broker.port()), None), 100);
+    core.connected().await;
+    let device = Device::new(broker.port(), "scale-7");
+    for index in 0..3 {
+        device.send(TELEMETRY, index.to_string()).await;
+    }
+    let (first, second, third) = (core.next().await, core.next().await, core.next().await);
+    first.ack.done();
+    third.ack.done();
+    drop(second); // the journal is down
+    let again = core.next().await;
+    assert_eq!(text(&again.payload), "1");
+    again.ack.done();
+    nothing_more(&mut core.inbound).await;
+    assert_eq!(core.link.counters().given_up.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_more_bytes_are_taken_than_allowed_until_some_are_durable() {
+    let Some(broker) = Mosquitto::start("bytes", &MosquittoOptions::default()) else { return };
+    let mut config = link_config(address(broker.port()), None);
+    config.in_flight_bytes_max = 3 * 512 * 1024;
+    config.keep_alive = Duration::from_secs(1);
+    let mut core = Core::start(config, 100);
+    core.connected().await;
+    let device = Device::new(broker.port(), "scale-7");
+    for _ in 0..12 {
+        device.send(TELEMETRY, "x".repeat(512 * 1024)).await;
+    }
+    device.has_acks(12).await;
+    // Longer than the keep-alive: not reading must not look like a dead broker.
+    sleep(Duration::from_secs(4)).await;
+    let mut taken = 0;
+    while let Ok(Some(message)) = timeout(Duration::from_secs(1), core.inbound.recv()).await {
+        taken += 1;
+        if taken == 1 {
+            let waiting = core.inbound.len() + 1;
+            assert!(
+                (3..=5).contains(&waiting),
+                "{waiting} of 12 messages taken, 3 are allowed and one may be under way"
+            );
+        }
+        message.ack.done();
+    }
+    assert_eq!(taken, 12);
+    assert_eq!(core.link.counters().connections.load(Ordering::Relaxed), 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -641,6 +698,50 @@ async fn the_embedded_broker_closes_on_what_the_core_gives_up_and_the_device_sen
     again.ack.done();
     device.has_acks(1).await;
     assert_eq!(device.connections.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn qos_2_is_durable_before_its_first_answer_and_comes_once() {
+    let (_broker, port, mut inbound) = embedded(10);
+    let (client, mut events) = AsyncClient::new(Device::options(port, "scale-7"), 10);
+    client.publish(TELEMETRY, QoS::ExactlyOnce, false, "1").await.unwrap();
+    let (answered, mut answers) = mpsc::channel(10);
+    let task = tokio::spawn(async move {
+        while let Ok(event) = events.poll().await {
+            if let Event::Incoming(packet @ (Packet::PubRec(_) | Packet::PubComp(_))) = event {
+                answered.send(packet).await.unwrap();
+            }
+        }
+    });
+    let message = next(&mut inbound).await;
+    assert!(
+        timeout(Duration::from_millis(300), answers.recv()).await.is_err(),
+        "PUBREC before the message was durable"
+    );
+    message.ack.done();
+    assert!(matches!(timeout(PATIENCE, answers.recv()).await, Ok(Some(Packet::PubRec(_)))));
+    assert!(matches!(timeout(PATIENCE, answers.recv()).await, Ok(Some(Packet::PubComp(_)))));
+    nothing_more(&mut inbound).await;
+    task.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_gateway_can_follow_the_embedded_broker_of_the_first() {
+    let (broker, port, mut inbound) = embedded(10);
+    let mut follower = Core::start(link_config(address(port), None), 10);
+    follower.connected().await;
+    let device = Device::new(port, "scale-7");
+    device.send(TELEMETRY, "1").await;
+    let message = next(&mut inbound).await;
+    nothing_more(&mut follower.inbound).await; // not before the first has it
+    message.ack.done();
+    let followed = follower.next().await;
+    assert_eq!(text(&followed.payload), "1");
+    followed.ack.done();
+    device.has_acks(1).await;
+    // And a command of the first over MQTT 5 of the second.
+    broker.publish("portolan/v1/acme/depot-1/scale-7/event", Bytes::from_static(b"2"), false).unwrap().await.unwrap();
+    assert_eq!(text(&follower.next().await.payload), "2");
 }
 
 #[tokio::test(flavor = "multi_thread")]

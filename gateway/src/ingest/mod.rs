@@ -9,8 +9,8 @@
 //! ```
 //!
 //! When the channel is full nobody reads from the sockets, so MQTT and TCP push back on the senders;
-//! nothing is dropped. An [`Ack`] that is dropped without [`Ack::done`] never acknowledges, and the
-//! sender will send again.
+//! nothing is dropped. An [`Ack`] that is dropped without [`Ack::done`] never acknowledges, and has the
+//! message sent again.
 
 pub mod broker;
 pub mod mqtt;
@@ -44,8 +44,9 @@ pub struct Inbound {
 
 /// Owed to the sender once the message is durable.
 ///
-/// Dropping it without [`Ack::done`] never acknowledges: an external broker delivers the message again
-/// after the next connection, the embedded one closes the sender's connection so that it sends again.
+/// Dropping it without [`Ack::done`] never acknowledges and has the message sent again: the link to an
+/// external broker connects anew, the embedded broker closes the sender's connection, both after a pause.
+/// To hold messages back for longer, keep their acks.
 #[derive(Debug)]
 pub enum Ack {
     /// QoS 0, or a last will: nobody waits.
@@ -204,5 +205,17 @@ mod tests {
     fn a_secret_is_never_printed() {
         let login = Credentials { user: "gateway".into(), password: Secret::new("correct horse") };
         assert!(!format!("{login:?}").contains("horse"));
+    }
+
+    #[test]
+    fn a_password_file_may_end_in_a_line_end() {
+        let path = std::env::temp_dir().join(format!("portolan-password-{}", std::process::id()));
+        for (written, read) in
+            [("secret", "secret"), ("secret\n", "secret"), ("secret\r\n", "secret"), (" a b \n\n", " a b \n")]
+        {
+            fs::write(&path, written).unwrap();
+            assert_eq!(Secret::from_file(&path).unwrap().reveal(), read, "{written:?}");
+        }
+        fs::remove_file(&path).unwrap();
     }
 }

@@ -53,6 +53,8 @@ pub struct LinkConfig {
     pub session_expiry: Duration,
     /// How many messages may be unacknowledged at once.
     pub in_flight_max: u16,
+    /// How many bytes of payload may be unacknowledged at once; beyond it nothing is read.
+    pub in_flight_bytes_max: usize,
     pub backoff_first: Duration,
     pub backoff_max: Duration,
     /// How long [`Link::stop`] waits for messages that the core has taken.
@@ -68,6 +70,7 @@ impl LinkConfig {
             keep_alive: Duration::from_secs(30),
             session_expiry: Duration::from_secs(7 * 24 * 3600),
             in_flight_max: 8_192,
+            in_flight_bytes_max: 256 * 1024 * 1024,
             backoff_first: Duration::from_millis(250),
             backoff_max: Duration::from_secs(30),
             stop_grace: Duration::from_secs(5),
@@ -141,6 +144,8 @@ pub struct LinkCounters {
     pub connections: AtomicU64,
     /// Reconnections at which the broker had lost our session.
     pub sessions_lost: AtomicU64,
+    /// Messages that the core dropped without acknowledging them.
+    pub given_up: AtomicU64,
     /// How often the channel to the core was full.
     pub pauses: AtomicU64,
 }
@@ -179,6 +184,7 @@ impl Link {
             desk: Arc::new(AckDesk::default()),
             short_lives: 0,
             stopped,
+            unacknowledged: Unacknowledged::new(),
             due: Vec::new(),
         };
         let task = tokio::spawn(worker.run());
@@ -213,17 +219,30 @@ pub(super) fn seed(client_id: &str, clock: &dyn Clock) -> u64 {
 }
 
 /// A PUBACK that we owe an external broker.
+///
+/// Dropped without `done`, it makes the link connect anew after a pause, since a broker sends an
+/// unacknowledged message again only to a new connection.
 #[derive(Debug)]
 pub struct PubAckDue {
     desk: Arc<AckDesk>,
     epoch: u64,
     packet_id: u16,
+    settled: bool,
 }
 
 impl PubAckDue {
     /// Hands it to the connection's task. Never blocks for longer than a push.
-    pub(super) fn done(self) {
+    pub(super) fn done(mut self) {
+        self.settled = true;
         self.desk.push(self.epoch, self.packet_id);
+    }
+}
+
+impl Drop for PubAckDue {
+    fn drop(&mut self) {
+        if !self.settled {
+            self.desk.give_up(self.epoch);
+        }
     }
 }
 
@@ -242,6 +261,16 @@ struct Due {
     epoch: u64,
     packet_ids: Vec<u16>,
     stale: u64,
+    given_up: u64,
+}
+
+/// What [`AckDesk::take`] found besides the acknowledgements.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Taken {
+    /// Acknowledgements that came too late.
+    stale: u64,
+    /// Messages of this epoch that will never be acknowledged.
+    given_up: u64,
 }
 
 impl AckDesk {
@@ -263,20 +292,52 @@ impl AckDesk {
         }
     }
 
+    fn give_up(&self, epoch: u64) {
+        let mut due = self.lock();
+        if due.epoch == epoch {
+            due.given_up += 1;
+            drop(due);
+            self.wake.notify_one();
+        }
+    }
+
     /// Starts the next epoch and forgets what is owed to the last.
     fn next_epoch(&self) -> u64 {
         let mut due = self.lock();
         due.stale += due.packet_ids.len() as u64;
         due.packet_ids.clear();
+        due.given_up = 0;
         due.epoch += 1;
         due.epoch
     }
 
-    /// Swaps what is owed into `taken`, which must be empty. Returns how many came too late.
-    fn take(&self, taken: &mut Vec<u16>) -> u64 {
+    /// Swaps what is owed into `packet_ids`, which must be empty.
+    fn take(&self, packet_ids: &mut Vec<u16>) -> Taken {
         let mut due = self.lock();
-        mem::swap(&mut due.packet_ids, taken);
-        mem::take(&mut due.stale)
+        mem::swap(&mut due.packet_ids, packet_ids);
+        Taken { stale: mem::take(&mut due.stale), given_up: mem::take(&mut due.given_up) }
+    }
+}
+
+/// The sizes of what is not acknowledged yet, by packet identifier.
+struct Unacknowledged {
+    bytes: usize,
+    sizes: Vec<u32>,
+}
+
+impl Unacknowledged {
+    fn new() -> Self {
+        Self { bytes: 0, sizes: vec![0; usize::from(u16::MAX) + 1] }
+    }
+
+    fn put(&mut self, packet_id: u16, bytes: usize) {
+        let size = u32::try_from(bytes).unwrap_or(u32::MAX);
+        let before = mem::replace(&mut self.sizes[usize::from(packet_id)], size);
+        self.bytes = self.bytes + size as usize - before as usize;
+    }
+
+    fn take(&mut self, packet_id: u16) {
+        self.bytes -= mem::take(&mut self.sizes[usize::from(packet_id)]) as usize;
     }
 }
 
@@ -286,6 +347,8 @@ enum End {
     Failed(WireError),
     /// The broker said no to what we want, or seems to.
     Denied(String),
+    /// The core gave up messages, and the broker must send them again.
+    GivenUp,
 }
 
 impl From<WireError> for End {
@@ -305,6 +368,7 @@ struct Worker {
     backoff: Backoff,
     /// Connections in a row that the broker closed soon after they were opened.
     short_lives: u32,
+    unacknowledged: Unacknowledged,
     /// Scratch for [`AckDesk::take`].
     due: Vec<u16>,
 }
@@ -317,6 +381,9 @@ impl Worker {
                 End::Failed(error) if error.is_refusal() => self.refused(error.to_string()),
                 End::Failed(error) => self.lost(error.to_string()),
                 End::Denied(reason) => self.refused(reason),
+                End::GivenUp => {
+                    self.lost("messages could not be made durable; connecting anew to have them sent again".to_owned())
+                }
             }
             let wait = self.backoff.next_wait();
             tokio::select! {
@@ -365,25 +432,25 @@ impl Worker {
         };
         let opened_at = Instant::now();
         let Err(end) = self.serve(&mut connection, &answer).await;
+        let lived_long = opened_at.elapsed() > self.config.backoff_max.max(SHORT_LIFE);
+        if lived_long {
+            self.backoff.reset();
+            self.short_lives = 0;
+        }
         match &end {
             End::Stopped => {
                 self.drain(&mut connection).await.ok();
                 connection.close().await;
             }
-            End::Denied(_) => connection.close().await,
-            End::Failed(_) if opened_at.elapsed() > self.config.backoff_max.max(SHORT_LIFE) => {
-                self.backoff.reset();
-                self.short_lives = 0;
-            }
-            End::Failed(error) if error.is_closed_by_broker() => {
+            End::Denied(_) | End::GivenUp => connection.close().await,
+            End::Failed(error) if error.is_closed_by_broker() && !lived_long => {
                 self.short_lives += 1;
                 if self.short_lives >= SHORT_LIVES_MAX {
                     // mosquitto gives no reason when another client takes the session over.
                     let client_id = &self.config.client_id;
-                    let reason = format!(
+                    return End::Denied(format!(
                         "{error}, again and again; is there another gateway with the client identifier {client_id:?}?"
-                    );
-                    return End::Denied(reason);
+                    ));
                 }
             }
             End::Failed(_) => {}
@@ -410,8 +477,14 @@ impl Worker {
         }
     }
 
+    /// Writes what is due, and ends the connection if messages were given up.
+    async fn settle(&mut self, connection: &mut Connection) -> Result<(), End> {
+        if self.write_acks(connection).await? > 0 { Err(End::GivenUp) } else { Ok(()) }
+    }
+
     async fn serve(&mut self, connection: &mut Connection, answer: &ConnAck) -> Result<Infallible, End> {
         let epoch = self.desk.next_epoch();
+        self.unacknowledged = Unacknowledged::new();
         let reconnected = self.counters.connections.fetch_add(1, Ordering::Relaxed) > 0;
         if reconnected && !answer.session_present {
             self.counters.sessions_lost.fetch_add(1, Ordering::Relaxed);
@@ -454,16 +527,18 @@ impl Worker {
                     },
                 }
             }
+            let reading = self.unacknowledged.bytes < self.config.in_flight_bytes_max;
             tokio::select! {
                 biased;
                 () = is_true(&mut self.stopped) => return Err(End::Stopped),
-                () = self.desk.wake.notified() => self.write_acks(connection).await?,
-                read = connection.fill() => {
+                () = self.desk.wake.notified() => self.settle(connection).await?,
+                read = connection.fill(), if reading => {
                     read?;
                     heard = true;
                 }
                 _ = tick.tick() => {
-                    if !mem::take(&mut heard) {
+                    // Unread answers are no silence.
+                    if !mem::take(&mut heard) && reading {
                         return Err(End::Failed(WireError::TimedOut(keep_alive)));
                     }
                     connection.queue(&Packet::PingReq(PingReq))?;
@@ -503,10 +578,14 @@ impl Worker {
         Ok(())
     }
 
-    fn inbound(&self, publish: Received, epoch: u64) -> Result<Inbound, End> {
+    fn inbound(&mut self, publish: Received, epoch: u64) -> Result<Inbound, End> {
         let ack = match publish.qos {
             0 => Ack::None,
-            1 => Ack::External(PubAckDue { desk: self.desk.clone(), epoch, packet_id: publish.packet_id }),
+            1 => {
+                let packet_id = publish.packet_id;
+                self.unacknowledged.put(packet_id, publish.payload.len());
+                Ack::External(PubAckDue { desk: self.desk.clone(), epoch, packet_id, settled: false })
+            }
             _ => {
                 let reason = "a QoS 2 message for a QoS 1 subscription".to_owned();
                 return Err(End::Failed(WireError::Protocol(reason)));
@@ -537,7 +616,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = is_true(&mut self.stopped) => return Err(End::Stopped),
-                () = self.desk.wake.notified() => self.write_acks(connection).await?,
+                () = self.desk.wake.notified() => self.settle(connection).await?,
                 permit = &mut room => {
                     let permit = permit.map_err(|_closed| End::Stopped)?;
                     permit.send(message);
@@ -553,14 +632,18 @@ impl Worker {
         }
     }
 
-    async fn write_acks(&mut self, connection: &mut Connection) -> Result<(), WireError> {
-        let stale = self.desk.take(&mut self.due);
-        self.counters.stale_acknowledgements.fetch_add(stale, Ordering::Relaxed);
+    /// Writes what is due. Returns how many messages the core gave up since the last time.
+    async fn write_acks(&mut self, connection: &mut Connection) -> Result<u64, WireError> {
+        let taken = self.desk.take(&mut self.due);
+        self.counters.stale_acknowledgements.fetch_add(taken.stale, Ordering::Relaxed);
+        self.counters.given_up.fetch_add(taken.given_up, Ordering::Relaxed);
         self.counters.acknowledged.fetch_add(self.due.len() as u64, Ordering::Relaxed);
         for packet_id in self.due.drain(..) {
+            self.unacknowledged.take(packet_id);
             connection.queue_puback(packet_id);
         }
-        connection.flush().await
+        connection.flush().await?;
+        Ok(taken.given_up)
     }
 }
 
@@ -574,7 +657,14 @@ mod tests {
     use super::*;
 
     fn due(desk: &Arc<AckDesk>, epoch: u64, packet_id: u16) -> PubAckDue {
-        PubAckDue { desk: desk.clone(), epoch, packet_id }
+        PubAckDue { desk: desk.clone(), epoch, packet_id, settled: false }
+    }
+
+    #[track_caller]
+    fn check(desk: &AckDesk, packet_ids: &[u16], stale: u64, given_up: u64) {
+        let mut found = Vec::new();
+        assert_eq!(desk.take(&mut found), Taken { stale, given_up });
+        assert_eq!(found, packet_ids);
     }
 
     #[test]
@@ -584,9 +674,7 @@ mod tests {
         for packet_id in [3, 1, 2] {
             due(&desk, epoch, packet_id).done();
         }
-        let mut taken = Vec::new();
-        assert_eq!(desk.take(&mut taken), 0);
-        assert_eq!(taken, [3, 1, 2]);
+        check(&desk, &[3, 1, 2], 0, 0);
     }
 
     #[test]
@@ -594,22 +682,33 @@ mod tests {
         let desk = Arc::new(AckDesk::default());
         let first = desk.next_epoch();
         due(&desk, first, 1).done();
-        let late = due(&desk, first, 2);
+        let (late, dropped_late) = (due(&desk, first, 2), due(&desk, first, 3));
         let second = desk.next_epoch();
         late.done();
+        drop(dropped_late);
         due(&desk, second, 2).done();
-        let mut taken = Vec::new();
-        assert_eq!(desk.take(&mut taken), 2);
-        assert_eq!(taken, [2]);
+        check(&desk, &[2], 2, 0);
     }
 
     #[test]
-    fn a_dropped_acknowledgement_is_none() {
+    fn a_dropped_acknowledgement_is_none_and_is_told() {
         let desk = Arc::new(AckDesk::default());
         let epoch = desk.next_epoch();
         drop(due(&desk, epoch, 1));
-        let mut taken = Vec::new();
-        desk.take(&mut taken);
-        assert!(taken.is_empty());
+        due(&desk, epoch, 2).done();
+        check(&desk, &[2], 0, 1);
+        check(&desk, &[], 0, 0);
+    }
+
+    #[test]
+    fn unacknowledged_bytes_are_counted_once_for_each_packet_identifier() {
+        let mut unacknowledged = Unacknowledged::new();
+        unacknowledged.put(1, 100);
+        unacknowledged.put(u16::MAX, 20);
+        unacknowledged.put(1, 50);
+        assert_eq!(unacknowledged.bytes, 70);
+        unacknowledged.take(1);
+        unacknowledged.take(1);
+        assert_eq!(unacknowledged.bytes, 20);
     }
 }
