@@ -19,6 +19,7 @@
 
 extern crate alloc;
 
+pub mod api;
 pub mod codec;
 pub mod command;
 #[cfg(feature = "schema")]

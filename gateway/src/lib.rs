@@ -9,7 +9,9 @@
 pub mod clock;
 pub mod control;
 pub mod disk;
+pub mod http;
 pub mod ingest;
+pub mod instrument;
 pub mod journal;
 pub mod ports;
 pub mod store;

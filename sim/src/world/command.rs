@@ -120,7 +120,7 @@ impl World {
                 self.plan_answer(device, Answer::Settings(device));
                 (Outcome::Done, None)
             }
-            Action::Rebirth => {
+            Action::Rebirth {} => {
                 self.plan_answer(device, Answer::Birth(device));
                 (Outcome::Done, None)
             }
