@@ -17,7 +17,9 @@ import json
 import math
 import pathlib
 import random
+import sys
 
+sys.dont_write_bytecode = True  # before the next line
 import catalogue as cat
 
 N_CUSTOMERS = 300

@@ -1,4 +1,5 @@
 //! Portolan: tests.
 
+pub mod big_network;
 pub mod disk;
 pub mod mosquitto;

@@ -1,0 +1,161 @@
+//! Networks and orders as they come: the demo network, a big one, Willems' chains, the real order lines.
+#![expect(clippy::print_stderr, reason = "a skipped test and a measured time must be seen")]
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+
+use flate2::read::GzDecoder;
+use gateway::clock::SystemClock;
+use gateway::ports::Clock;
+use tests::big_network::{self, Size};
+use twin::import::order_lines::{OrderLine, OrderLines, Place};
+use twin::import::willems::{self, Texts};
+use twin::network::Network;
+
+fn workspace() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
+
+/// A folder of the shared data; `None`, said aloud, where there is none.
+fn shared(test: &str, folder: &str) -> Option<PathBuf> {
+    let root = std::env::var_os("PORTOLAN_SHARED").map_or_else(|| workspace().join("../shared"), PathBuf::from);
+    let path = root.join(folder);
+    if path.is_dir() {
+        return Some(path);
+    }
+    let needed = std::env::var_os("PORTOLAN_REQUIRE_PEERS").is_some_and(|value| value == "1");
+    assert!(!needed, "{test} needs {}; set PORTOLAN_SHARED to the folder that holds data/", path.display());
+    eprintln!("SKIPPED {test}: no {}; set PORTOLAN_SHARED to the folder that holds data/", path.display());
+    None
+}
+
+fn read(folder: &Path, file: &str) -> String {
+    fs::read_to_string(folder.join(file)).unwrap_or_else(|why| panic!("{file}: {why}"))
+}
+
+fn demo() -> Network {
+    let folder = workspace().join("networks/demo");
+    let network = twin::network::parse(&|name| fs::read_to_string(folder.join(name)).ok().map(Cow::Owned));
+    network.unwrap_or_else(|errors| {
+        let errors: Vec<_> = errors.iter().map(ToString::to_string).collect();
+        panic!("the demo network is wrong:\n{}", errors.join("\n"))
+    })
+}
+
+fn seconds<T>(work: impl FnOnce() -> T) -> (T, f64) {
+    let clock = SystemClock;
+    let start = clock.monotonic();
+    let result = work();
+    (result, (clock.monotonic() - start).as_secs_f64())
+}
+
+#[test]
+fn the_demo_network_is_whole() {
+    let network = demo();
+    assert!(network.sites().len() > 300 && network.stock().len() > 2_000 && network.vehicles().len() > 50);
+    for position in network.stock() {
+        let Some(source) = &position.source else { continue };
+        let lead_time = network.lead_time(source.as_str(), position.site.as_str());
+        assert!(lead_time.is_some(), "no way from {source} to {}", position.site);
+    }
+    for shipment in network.shipments() {
+        let way = network.lead_time(shipment.from.as_str(), shipment.to.as_str());
+        assert!(way.is_some_and(|way| shipment.due_in_secs <= way), "{} is due after {way:?}", shipment.shipment);
+    }
+    for position in network.stock() {
+        let lines = network.shipments().iter().filter(|shipment| shipment.to == position.site).flat_map(|s| &s.lines);
+        let coming: i64 = lines.filter(|line| line.sku == position.sku).map(|line| line.quantity.0).sum();
+        assert_eq!(position.in_transit.0, coming, "{} at {}", position.sku, position.site);
+    }
+    let asked_without_stock = network.demand().iter().find(|demand| {
+        let stocked = network.stock().iter().filter(|stock| stock.sku == demand.sku);
+        !stocked.into_iter().any(|stock| network.lead_time(stock.site.as_str(), demand.site.as_str()).is_some())
+    });
+    assert_eq!(asked_without_stock, None);
+}
+
+#[test]
+fn a_network_of_ten_thousand_sites_loads() {
+    let texts = big_network::texts(Size::FULL, 1);
+    let bytes: usize = texts.values().map(String::len).sum();
+    let (network, secs) = seconds(|| big_network::load(&texts));
+    let network = network.unwrap_or_else(|errors| panic!("{}", errors[0]));
+    let found = (network.sites().len(), network.lanes().len(), network.skus().len(), network.stock().len());
+    assert_eq!(found, (10_000, 100_000, 2_000, 1_000_000));
+    let (tree, search_secs) = seconds(|| network.lead_times().shortest_from(0));
+    assert!((0..10_000).all(|site| tree.total(site).is_some()), "the ring joins all sites");
+    eprintln!("loaded {} MB in {secs:.2} s; lead times to all sites in {:.1} ms", bytes / 1_000_000, search_secs * 1e3);
+    assert_eq!(texts, big_network::texts(Size::FULL, 1), "the same seed gives the same network");
+}
+
+#[test]
+fn all_chains_of_willems_load() {
+    let Some(folder) = shared("all_chains_of_willems_load", "data/network/willems2008") else { return };
+    let [stages, arcs, chains, distributions] =
+        ["stages.csv", "arcs.csv", "chains.csv", "stage_time_dist.csv"].map(|file| read(&folder, file));
+    let texts = Texts { stages: &stages, arcs: &arcs, chains: Some(&chains), stage_time_dist: Some(&distributions) };
+    let chains = willems::parse(texts).unwrap_or_else(|errors| panic!("{}", errors[0]));
+    assert_eq!(chains.len(), 30);
+    assert_eq!(chains.iter().map(|chain| chain.network.sites().len()).sum::<usize>(), 13_441);
+    assert_eq!(chains.iter().map(|chain| chain.network.lanes().len()).sum::<usize>(), 39_809);
+    assert_eq!(chains.iter().map(|chain| chain.network.demand().len()).sum::<usize>(), 3_694);
+    let with_distribution = chains.iter().flat_map(|chain| &chain.stages).filter(|s| !s.time_distribution.is_empty());
+    assert_eq!(with_distribution.count(), 2_072);
+    for chain in &chains {
+        assert!(chain.network.demand().iter().all(|demand| demand.rate_micro > 0), "chain {}", chain.chain);
+    }
+}
+
+/// Calls `take` for each real order line.
+fn order_lines(folder: &Path, mut take: impl FnMut(OrderLine)) {
+    let file = File::open(folder.join("order_lines.csv.gz")).unwrap_or_else(|why| panic!("order_lines.csv.gz: {why}"));
+    let lines = OrderLines::new(BufReader::new(GzDecoder::new(file))).unwrap_or_else(|why| panic!("{why}"));
+    for line in lines {
+        take(line.unwrap_or_else(|why| panic!("{why}")));
+    }
+}
+
+#[test]
+fn all_real_order_lines_are_read() {
+    let Some(folder) = shared("all_real_order_lines_are_read", "data/retail") else { return };
+    let (mut n, mut returned, mut pieces) = (0, 0, 0);
+    let (mut skus, mut customers, mut countries) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    order_lines(&folder, |line| {
+        n += 1;
+        returned += usize::from(line.quantity.0 < 0);
+        pieces += line.quantity.0;
+        skus.insert(line.sku);
+        customers.insert(line.customer);
+        if let Place::Country(country) = line.place {
+            countries.insert(country);
+        }
+    });
+    assert_eq!((n, returned, skus.len(), customers.len(), countries.len()), (403_428, 8_511, 3_856, 4_361, 37));
+    // The same sum by other means: the quantity is the fifth field and nothing is quoted.
+    let file = File::open(folder.join("order_lines.csv.gz")).unwrap_or_else(|why| panic!("{why}"));
+    let texts = BufReader::new(GzDecoder::new(file)).lines().skip(1);
+    let quantity = |text: String| text.split(',').nth(4).and_then(|field| field.parse::<i64>().ok());
+    assert_eq!(texts.map(|text| text.ok().and_then(quantity).unwrap_or(0)).sum::<i64>(), pieces);
+}
+
+#[test]
+fn the_demo_has_the_weekdays_of_the_real_orders() {
+    let Some(folder) = shared("the_demo_has_the_weekdays_of_the_real_orders", "data/retail") else { return };
+    let mut lines = [0_f64; 7];
+    order_lines(&folder, |line| {
+        let day = line.ordered_at.as_secs().div_euclid(86_400);
+        if line.quantity.0 > 0 && day < 15_309 {
+            lines[(day + 3).rem_euclid(7) as usize] += 1.0; // 1970-01-01 was a Thursday; up to 2011-11-30
+        }
+    });
+    let mean = lines.iter().sum::<f64>() / 7.0;
+    let network = demo();
+    let profile = network.seasonality().iter().find(|profile| profile.name == "orders").expect("a profile of orders");
+    for (factor, lines) in profile.weekday_permille.iter().zip(lines) {
+        let measured = lines / mean * 1_000.0;
+        assert!((f64::from(*factor) - measured).abs() <= 1.0, "{factor} in the demo, {measured} in the orders");
+    }
+}
