@@ -5,16 +5,16 @@ use std::hash::Hash;
 
 use firmware_schemas::id::{LaneId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{
-    DemandSpec, DeviceSpec, LaneSpec, MetricKind, NetworkSpec, SeasonalitySpec, ShipmentSpec, SiteSpec, SkuSpec,
+    DemandSpec, DeviceSpec, LaneSpec, MetricKind, Mode, NetworkSpec, SeasonalitySpec, ShipmentSpec, SiteSpec, SkuSpec,
     StockSpec, VehicleSpec,
 };
 use firmware_schemas::quantity::{MinorUnits, Pieces, Position};
 use hashbrown::{HashMap, HashSet};
 use petgraph::graph::NodeIndex;
-use routing::{Arc, LaneGraph};
+use routing::{Arc, GraphError, LaneGraph};
 
 use super::error::{Cause, Errors, Place, Reported, noted, shortened};
-use super::{Index, Network, NetworkError, Parts, SiteGraph, field};
+use super::{Index, LeadTimes, Network, NetworkError, Parts, SiteGraph, field};
 
 /// The most entries of one kind.
 const ENTRIES_MAX: usize = 10_000_000;
@@ -387,18 +387,30 @@ impl Builder {
         for i in 0..self.parts.sites.len() as u32 {
             graph.add_node(i);
         }
-        let mut arcs = Vec::with_capacity(self.lane_ends.len());
-        for ((lane, &(from, to)), i) in self.parts.lanes.iter().zip(&self.lane_ends).zip(0..) {
+        for (&(from, to), i) in self.lane_ends.iter().zip(0..) {
             graph.add_edge(NodeIndex::new(from as usize), NodeIndex::new(to as usize), i);
-            arcs.push(Arc { from, to, weight: lane.lead_time_secs.0 });
         }
-        match LaneGraph::new(self.parts.sites.len() as u32, &arcs) {
+        match self.lead_times() {
             Ok(lead_times) => Ok(Network { parts: self.parts, index: self.index, graph, lead_times }),
             Err(why) => {
                 errors.field(Place { file: "lanes.csv", line: 1 }, "lane", Cause::Contradiction(why.to_string()));
                 Err(errors.into_inner())
             }
         }
+    }
+
+    fn lead_times(&self) -> Result<LeadTimes, GraphError> {
+        let n_sites = self.parts.sites.len() as u32; // at most ENTRIES_MAX
+        let lanes = self.parts.lanes.iter().zip(&self.lane_ends);
+        let arc =
+            |(lane, ends): (&LaneSpec, &(u32, u32))| Arc { from: ends.0, to: ends.1, weight: lane.lead_time_secs.0 };
+        let surface: Vec<Arc> = lanes.clone().filter(|(lane, _)| lane.mode != Mode::Air).map(arc).collect();
+        let any = if surface.len() == self.lane_ends.len() {
+            None
+        } else {
+            Some(LaneGraph::new(n_sites, &lanes.map(arc).collect::<Vec<_>>())?)
+        };
+        Ok(LeadTimes { surface: LaneGraph::new(n_sites, &surface)?, any })
     }
 }
 

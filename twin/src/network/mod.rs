@@ -79,7 +79,16 @@ pub struct Network {
     parts: Parts,
     index: Index,
     graph: SiteGraph,
-    lead_times: LaneGraph,
+    lead_times: LeadTimes,
+}
+
+/// Sites as nodes, lanes as arcs, lead times in seconds as weights.
+#[derive(Clone, Debug)]
+struct LeadTimes {
+    /// Without air lanes.
+    surface: LaneGraph,
+    /// With them; `None` where there are none.
+    any: Option<LaneGraph>,
 }
 
 /// Positions in the lists by identifier. For look-ups only, never walked.
@@ -189,16 +198,25 @@ impl Network {
         &self.graph
     }
 
-    /// The graph whose nodes are [`Network::sites`], whose arcs are [`Network::lanes`], and whose weights
-    /// are lead times in seconds.
-    pub fn lead_times(&self) -> &LaneGraph {
-        &self.lead_times
-    }
-
-    /// The shortest lead time from one site to another over lanes; `None` if there is no way or no such site.
+    /// The shortest lead time from one site to another over lanes, by air only if nothing else leads there;
+    /// `None` if there is no way or no such site. O(lanes · log lanes).
     pub fn lead_time(&self, from: &str, to: &str) -> Option<Seconds> {
         let (from, to) = (*self.index.sites.get(from)?, *self.index.sites.get(to)?);
-        self.lead_times.shortest_path(from, to).map(|path| Seconds(path.total))
+        let LeadTimes { surface, any } = &self.lead_times;
+        let path = surface.shortest_path(from, to).or_else(|| any.as_ref()?.shortest_path(from, to));
+        path.map(|path| Seconds(path.total))
+    }
+
+    /// [`Network::lead_time`] from one site to each of [`Network::sites`], at the cost of one or two searches;
+    /// empty if there is no such site.
+    pub fn lead_times_from(&self, from: &str) -> Vec<Option<Seconds>> {
+        let Some(from) = self.index.sites.get(from) else { return Vec::new() };
+        let LeadTimes { surface, any } = &self.lead_times;
+        let surface = surface.shortest_from(*from);
+        let any = any.as_ref().map(|any| any.shortest_from(*from));
+        let by_air = |to| any.as_ref().and_then(|any| any.total(to));
+        let n_sites = self.parts.sites.len() as u32; // checked when the network was built
+        (0..n_sites).map(|to| surface.total(to).or_else(|| by_air(to)).map(Seconds)).collect()
     }
 
     /// The points of a lane, with both ends; empty if the lane is not of this network.

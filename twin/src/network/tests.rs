@@ -122,7 +122,20 @@ fn lead_times_add_up_over_lanes() {
     assert_eq!(network.lead_time("C1", "NGB"), None);
     assert_eq!(network.lead_time("WH", "WH"), Some(Seconds(0)));
     assert_eq!(network.lead_time("WH", "nowhere"), None);
+    assert_eq!(network.lead_times_from("HAM"), [None, Some(0), Some(10_800), Some(32_400)].map(|s| s.map(Seconds)));
+    assert!(network.lead_times_from("nowhere").is_empty());
     assert_eq!((network.graph().node_count(), network.graph().edge_count()), (4, 4));
+}
+
+#[test]
+fn lead_times_are_by_air_only_where_nothing_else_leads() {
+    let mut files = right();
+    files.get_mut("lanes.csv").unwrap().push_str("FLY,NGB,C1,air,12,,,,\nFETCH,C1,NGB,air,10,,,,\n");
+    let network = load(&files).unwrap();
+    let by_sea = Some(Seconds(2_808_000 + 9 * 3_600));
+    assert_eq!((network.lead_time("NGB", "C1"), network.lead_time("C1", "NGB")), (by_sea, Some(Seconds(36_000))));
+    let from = |site| network.lead_times_from(site);
+    assert_eq!((from("NGB")[3], from("C1")[0]), (by_sea, Some(Seconds(36_000))));
 }
 
 #[test]
