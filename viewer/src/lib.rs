@@ -1,1 +1,24 @@
-//! Portolan: viewer.
+//! Draws a running supply network: land, lanes, sites, vehicles and what is wrong with them. It decides nothing.
+//!
+//! ```text
+//! gateway ─ HTTP ─▶ feed ─ events ─▶ scene::Known ─▶ scene (pure) ─▶ app ─▶ Bevy ─▶ window, or an image
+//!                                                                     └─▶ panel ─▶ egui (text)
+//! ```
+//!
+//! ```
+//! use viewer::scene::{ChartPoint, View};
+//!
+//! let mut view = View::world(1600.0, 900.0);
+//! view.zoom(4.0, view.to_screen(ChartPoint::from_degrees(53.5, 10.0)));
+//! assert!(view.scale > 4.0);
+//! ```
+
+pub mod app;
+mod camera;
+pub mod feed;
+pub mod land;
+mod material;
+pub mod palette;
+mod panel;
+pub mod render;
+pub mod scene;

@@ -1,0 +1,240 @@
+//! What the viewer knows: a fold over a snapshot and the deltas behind it.
+
+use std::collections::BTreeMap;
+
+use firmware_schemas::fact::{AlertId, AlertSubject, Severity};
+use firmware_schemas::id::{DeviceId, LaneId, ShipmentId, SiteId, SkuId, VehicleId};
+use firmware_schemas::quantity::Timestamp;
+use firmware_schemas::view::{
+    AlertState, AlertView, Change, Delta, DeviceView, Freshness, LaneView, LastReadingView, MetricView, NetworkView,
+    ReadingView, ShipmentState, ShipmentView, SiteView, SkuView, Snapshot, StockView, VehicleView,
+};
+
+/// Where the link to the gateway stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Link {
+    /// Not yet heard from.
+    Connecting,
+    /// Following the stream.
+    Live,
+    /// Lost, and being looked for.
+    Lost {
+        /// The last time that it was heard, by the gateway's clock; `None` if never.
+        since: Option<Timestamp>,
+        /// What went wrong.
+        reason: String,
+    },
+    /// No link: a file is shown.
+    File,
+}
+
+/// Counts up whenever something of a layer changed, so that only that layer is drawn again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Epochs {
+    /// Sites, or alerts and devices that colour them.
+    pub sites: u64,
+    /// Lanes.
+    pub lanes: u64,
+    /// Vehicles, or alerts that colour them.
+    pub vehicles: u64,
+}
+
+/// Everything that the gateway told us.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The newest delta contained.
+    pub seq: u64,
+    /// When that was, by the gateway's clock; `None` before the first snapshot.
+    pub at: Option<Timestamp>,
+    /// The head of the network; `None` before the first snapshot.
+    pub network: Option<NetworkView>,
+    /// By id.
+    pub sites: BTreeMap<SiteId, SiteView>,
+    /// By id.
+    pub lanes: BTreeMap<LaneId, LaneView>,
+    /// By id.
+    pub skus: BTreeMap<SkuId, SkuView>,
+    /// By site and SKU; may be empty where the gateway sends sums only.
+    pub stock: BTreeMap<SiteId, BTreeMap<SkuId, StockView>>,
+    /// By id.
+    pub devices: BTreeMap<DeviceId, DeviceView>,
+    /// By id.
+    pub vehicles: BTreeMap<VehicleId, VehicleView>,
+    /// Under way, by id.
+    pub shipments: BTreeMap<ShipmentId, ShipmentView>,
+    /// Not cleared, by id.
+    pub alerts: BTreeMap<AlertId, AlertView>,
+    /// What changed.
+    pub epochs: Epochs,
+}
+
+impl Known {
+    /// Starts anew from a snapshot.
+    pub fn take_snapshot(&mut self, snapshot: Snapshot) {
+        let epochs = self.epochs;
+        *self = Self {
+            seq: snapshot.seq,
+            at: Some(snapshot.at),
+            network: Some(snapshot.network),
+            sites: snapshot.sites.into_iter().map(|site| (site.site.clone(), site)).collect(),
+            lanes: snapshot.lanes.into_iter().map(|lane| (lane.lane.clone(), lane)).collect(),
+            skus: snapshot.skus.into_iter().map(|sku| (sku.sku.clone(), sku)).collect(),
+            stock: BTreeMap::new(),
+            devices: snapshot.devices.into_iter().map(|device| (device.device.clone(), device)).collect(),
+            vehicles: snapshot.vehicles.into_iter().map(|vehicle| (vehicle.vehicle.clone(), vehicle)).collect(),
+            shipments: BTreeMap::new(),
+            alerts: BTreeMap::new(),
+            epochs: Epochs { sites: epochs.sites + 1, lanes: epochs.lanes + 1, vehicles: epochs.vehicles + 1 },
+        };
+        for row in snapshot.stock {
+            self.take_stock(row);
+        }
+        for shipment in snapshot.shipments {
+            self.take_shipment(shipment);
+        }
+        for alert in snapshot.alerts {
+            self.take_alert(alert);
+        }
+    }
+
+    /// Takes one step. False, and nothing taken, if it is not newer than what is known.
+    pub fn take_delta(&mut self, delta: Delta) -> bool {
+        if self.at.is_none() || delta.seq <= self.seq {
+            return false;
+        }
+        self.seq = delta.seq;
+        self.at = self.at.max(Some(delta.at));
+        for change in delta.changes {
+            self.take_change(change);
+        }
+        true
+    }
+
+    fn take_change(&mut self, change: Change) {
+        match change {
+            Change::Network(network) => self.network = Some(network),
+            Change::Site(site) => {
+                self.epochs.sites += 1;
+                // A site that moved takes its lanes along.
+                let moved = self.sites.get(&site.site).is_none_or(|before| before.position != site.position);
+                self.epochs.lanes += u64::from(moved);
+                self.sites.insert(site.site.clone(), site);
+            }
+            Change::Lane(lane) => {
+                self.epochs.lanes += 1;
+                self.lanes.insert(lane.lane.clone(), lane);
+            }
+            Change::Sku(sku) => {
+                self.skus.insert(sku.sku.clone(), sku);
+            }
+            Change::Stock(row) => self.take_stock(row),
+            Change::Device(device) => {
+                self.epochs.sites += u64::from(!self.devices.contains_key(&device.device));
+                self.devices.insert(device.device.clone(), device);
+            }
+            Change::Reading(reading) => self.take_reading(reading),
+            Change::Vehicle(vehicle) => {
+                self.epochs.vehicles += 1;
+                self.vehicles.insert(vehicle.vehicle.clone(), vehicle);
+            }
+            Change::Shipment(shipment) => self.take_shipment(shipment),
+            Change::Alert(alert) => {
+                self.epochs.sites += 1;
+                self.epochs.vehicles += 1;
+                self.take_alert(alert);
+            }
+        }
+    }
+
+    fn take_stock(&mut self, row: StockView) {
+        self.stock.entry(row.site.clone()).or_default().insert(row.sku.clone(), row);
+    }
+
+    fn take_shipment(&mut self, shipment: ShipmentView) {
+        match shipment.state {
+            ShipmentState::InTransit => self.shipments.insert(shipment.shipment.clone(), shipment),
+            ShipmentState::Arrived => self.shipments.remove(&shipment.shipment),
+        };
+    }
+
+    fn take_alert(&mut self, alert: AlertView) {
+        match alert.state {
+            AlertState::Open | AlertState::Acknowledged => self.alerts.insert(alert.id, alert),
+            AlertState::Cleared => self.alerts.remove(&alert.id),
+        };
+    }
+
+    /// A reading of a device that is not known yet waits for nothing: the device's own change brings it.
+    fn take_reading(&mut self, reading: LastReadingView) {
+        let Some(device) = self.devices.get_mut(&reading.device) else { return };
+        device.heard_at = device.heard_at.max(Some(reading.received_at));
+        device.freshness = Freshness::Live;
+        let last = ReadingView { at: reading.at, value: reading.value, quality: reading.quality };
+        match device.metrics.iter_mut().find(|metric| metric.metric == reading.metric) {
+            Some(metric) => metric.last = Some(last),
+            None => {
+                let kind = last.value.kind();
+                let unit = String::new();
+                let metric = reading.metric;
+                device.metrics.push(MetricView { metric, unit, kind, min: None, max: None, last: Some(last) });
+            }
+        }
+    }
+
+    /// How fresh a device is at `now`.
+    pub fn device_freshness(&self, device: &DeviceView, now: Timestamp) -> Freshness {
+        let by_age = Freshness::of(device.heard_at, device.interval_secs, now);
+        // One that said goodbye is lost, however recently it did so.
+        if device.online == Some(false) { Freshness::Lost.max(by_age) } else { by_age }
+    }
+
+    /// How fresh the fix of a vehicle is at `now`.
+    pub fn vehicle_freshness(&self, vehicle: &VehicleView, now: Timestamp) -> Freshness {
+        Freshness::of(vehicle.at, vehicle.interval_secs, now)
+    }
+
+    /// The gravest open alert about each site, its stock and its devices.
+    pub fn severity_by_site(&self) -> BTreeMap<SiteId, Severity> {
+        let mut worst = BTreeMap::new();
+        for alert in self.alerts.values() {
+            if let Some(site) = &alert.site {
+                raise(&mut worst, site, alert.severity);
+            }
+        }
+        worst
+    }
+
+    /// The gravest open alert about each vehicle, its devices and what is on board.
+    pub fn severity_by_vehicle(&self) -> BTreeMap<VehicleId, Severity> {
+        let mut worst = BTreeMap::new();
+        for alert in self.alerts.values() {
+            if let Some(vehicle) = self.vehicle_of(&alert.subject) {
+                raise(&mut worst, vehicle, alert.severity);
+            }
+        }
+        worst
+    }
+
+    /// The vehicle that an alert is about; `None` if it is about none.
+    pub fn vehicle_of<'a>(&'a self, subject: &'a AlertSubject) -> Option<&'a VehicleId> {
+        match subject {
+            AlertSubject::OffLane { vehicle } => Some(vehicle),
+            AlertSubject::OutOfRange { device, .. } | AlertSubject::DeviceSilent { device } => {
+                self.devices.get(device)?.vehicle.as_ref()
+            }
+            AlertSubject::Late { shipment } => self.shipments.get(shipment)?.vehicle.as_ref(),
+            AlertSubject::BelowReorderPoint { .. }
+            | AlertSubject::RunsOut { .. }
+            | AlertSubject::NegativeStock { .. } => None,
+        }
+    }
+}
+
+fn raise<Id: Ord + Clone>(worst: &mut BTreeMap<Id, Severity>, id: &Id, severity: Severity) {
+    match worst.get_mut(id) {
+        Some(so_far) => *so_far = severity.max(*so_far),
+        None => {
+            worst.insert(id.clone(), severity);
+        }
+    }
+}

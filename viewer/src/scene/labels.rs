@@ -1,0 +1,285 @@
+//! Names on the chart: the weighty ones first, none over another, and those shown before stay where they can.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use firmware_schemas::quantity::Timestamp;
+use firmware_schemas::view::Freshness;
+
+use super::chart::{ScreenPoint, View};
+use super::mark::{ItemId, Mark};
+use super::network::{SiteStatus, is_doorstep, rank, statuses};
+use super::{Known, facts};
+
+/// A rectangle of the window, in logical pixels.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ScreenRect {
+    /// Least `x`.
+    pub left: f64,
+    /// Least `y`.
+    pub top: f64,
+    /// Greatest `x`.
+    pub right: f64,
+    /// Greatest `y`.
+    pub bottom: f64,
+}
+
+impl ScreenRect {
+    /// The square around a circle.
+    pub fn around(centre: ScreenPoint, radius: f64) -> Self {
+        Self { left: centre.x - radius, top: centre.y - radius, right: centre.x + radius, bottom: centre.y + radius }
+    }
+
+    fn overlaps(&self, other: &Self) -> bool {
+        self.left < other.right && other.left < self.right && self.top < other.bottom && other.top < self.bottom
+    }
+
+    fn contains(&self, other: &Self) -> bool {
+        self.left <= other.left && self.top <= other.top && self.right >= other.right && self.bottom >= other.bottom
+    }
+}
+
+/// A name that would like to be on the chart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Wish {
+    /// Whose.
+    pub item: ItemId,
+    /// The text.
+    pub text: String,
+    /// The middle of its symbol.
+    pub at: ScreenPoint,
+    /// The radius of its symbol.
+    pub radius_px: f64,
+    /// The height of its letters.
+    pub size_px: f64,
+    /// The greater goes first.
+    pub weight: u32,
+}
+
+/// A name on the chart.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Label {
+    /// Whose.
+    pub item: ItemId,
+    /// The text.
+    pub text: String,
+    /// Where it is.
+    pub rect: ScreenRect,
+    /// The height of its letters.
+    pub size_px: f64,
+    /// It matters more than others and is drawn in the stronger colour.
+    pub strong: bool,
+}
+
+/// Never more labels than these, however large the window.
+pub const LABELS_MAX: usize = 300;
+
+/// About so much of the window for each label.
+const AREA_PER_LABEL_PX: f64 = 12_000.0;
+
+/// From this zoom on, in pixels to a degree, customers and shops have names.
+const DOORSTEP_SCALE_MIN: f64 = 60.0;
+
+/// The names that would like to be on the chart.
+pub fn wishes(known: &Known, view: &View, now: Timestamp, selected: Option<&ItemId>) -> Vec<Wish> {
+    let mut wishes = Vec::new();
+    let statuses = statuses(known);
+    for (id, site) in &known.sites {
+        let item = ItemId::Site(id.clone());
+        let chosen = selected == Some(&item);
+        let alert = match statuses.get(id) {
+            Some(SiteStatus::Alert(severity)) => 1 + *severity as u32,
+            _ => 0,
+        };
+        if is_doorstep(site.kind) && view.scale < DOORSTEP_SCALE_MIN && !chosen {
+            continue;
+        }
+        let weight = if chosen { 10_000 } else { 100 * u32::from(rank(site.kind)) + 30 * alert };
+        let at = view.to_screen(super::ChartPoint::of(site.position));
+        let radius_px = super::network::radius_px(site.kind);
+        let size_px = if rank(site.kind) >= 5 { 14.0 } else { 12.0 };
+        wishes.push(Wish { item, text: site.name.clone(), at, radius_px, size_px, weight });
+    }
+    for (id, vehicle) in &known.vehicles {
+        let Some(place) = super::fleet::place(known, vehicle) else { continue };
+        let item = ItemId::Vehicle(id.clone());
+        let chosen = selected == Some(&item);
+        let freshness = known.vehicle_freshness(vehicle, now);
+        if vehicle.lane.is_none() && !chosen && freshness != Freshness::Lost {
+            continue; // at rest at a site, whose own name is there
+        }
+        let radius_px = super::fleet::radius_px(vehicle.kind);
+        let worry = u32::from(matches!(freshness, Freshness::Stale | Freshness::Lost));
+        // Ships are few and far from other names; trucks wait for a closer look.
+        let weight = if chosen { 10_000 } else { 150 + radius_px as u32 * 10 + 120 * worry };
+        let text = match (freshness, vehicle.at) {
+            (Freshness::Live | Freshness::Never, _) | (_, None) => vehicle.name.clone(),
+            (_, Some(heard_at)) => format!("{} · {}", vehicle.name, facts::span(now.since(heard_at))),
+        };
+        wishes.push(Wish { item, text, at: view.to_screen(place), radius_px, size_px: 11.0, weight });
+    }
+    wishes
+}
+
+/// Places as many names as fit. `obstacles` are symbols and panels that no name may cover.
+pub fn place(
+    mut wishes: Vec<Wish>,
+    obstacles: &[ScreenRect],
+    window: ScreenRect,
+    before: &BTreeMap<ItemId, u8>,
+) -> (Vec<Label>, BTreeMap<ItemId, u8>) {
+    wishes.retain(|wish| window.contains(&ScreenRect::around(wish.at, 0.0)));
+    // A name that was there before wins against its equals, so that names do not flicker while the chart moves.
+    wishes.sort_by_key(|wish| {
+        let kept = 20 * u32::from(before.contains_key(&wish.item));
+        (std::cmp::Reverse(wish.weight + kept), wish.item.clone())
+    });
+    let area = (window.right - window.left) * (window.bottom - window.top);
+    let n_labels_max = ((area / AREA_PER_LABEL_PX) as usize).clamp(8, LABELS_MAX);
+    let mut taken = Grid::new(window, obstacles);
+    let mut labels = Vec::new();
+    let mut sides = BTreeMap::new();
+    for wish in wishes {
+        if labels.len() >= n_labels_max {
+            break;
+        }
+        let (width, height) = (text_width_px(&wish.text, wish.size_px), wish.size_px * 1.25);
+        let first = before.get(&wish.item).copied().unwrap_or(0);
+        let free = (0..4).map(|turn| (first + turn) % 4).find_map(|side| {
+            let rect = beside(&wish, side, width, height);
+            (window.contains(&rect) && taken.is_free(&rect)).then_some((side, rect))
+        });
+        if let Some((side, rect)) = free {
+            taken.take(rect);
+            sides.insert(wish.item.clone(), side);
+            let strong = wish.size_px > 12.0 || wish.weight >= 10_000;
+            labels.push(Label { item: wish.item, text: wish.text, rect, size_px: wish.size_px, strong });
+        }
+    }
+    (labels, sides)
+}
+
+/// Right of its symbol, left, above, below.
+fn beside(wish: &Wish, side: u8, width: f64, height: f64) -> ScreenRect {
+    let gap = wish.radius_px + 3.0;
+    let (left, top) = match side {
+        0 => (wish.at.x + gap, wish.at.y - height / 2.0),
+        1 => (wish.at.x - gap - width, wish.at.y - height / 2.0),
+        2 => (wish.at.x - width / 2.0, wish.at.y - gap - height),
+        _ => (wish.at.x - width / 2.0, wish.at.y + gap),
+    };
+    ScreenRect { left, top, right: left + width, bottom: top + height }
+}
+
+/// About how wide a text is in Noto Sans: a little too wide rather than too narrow.
+pub fn text_width_px(text: &str, size_px: f64) -> f64 {
+    let ems: f64 = text
+        .chars()
+        .map(|letter| match letter {
+            'i' | 'j' | 'l' | 'I' | '.' | ',' | '\'' | '|' | ' ' | '·' => 0.31,
+            'm' | 'w' | 'M' | 'W' => 0.9,
+            'A'..='Z' => 0.67,
+            '\u{2e80}'..='\u{ffef}' => 1.0,
+            _ => 0.56,
+        })
+        .sum();
+    ems * size_px + 2.0
+}
+
+/// What of the window is taken, looked up by cells.
+struct Grid {
+    window: ScreenRect,
+    n_columns: usize,
+    cells: Vec<Vec<ScreenRect>>,
+}
+
+const CELL_PX: f64 = 64.0;
+
+impl Grid {
+    fn new(window: ScreenRect, obstacles: &[ScreenRect]) -> Self {
+        let n_columns = ((window.right - window.left) / CELL_PX).ceil().max(1.0) as usize;
+        let n_rows = ((window.bottom - window.top) / CELL_PX).ceil().max(1.0) as usize;
+        let mut grid = Self { window, n_columns, cells: vec![Vec::new(); n_columns * n_rows] };
+        for obstacle in obstacles {
+            grid.take(*obstacle);
+        }
+        grid
+    }
+
+    fn take(&mut self, rect: ScreenRect) {
+        let touched: BTreeSet<usize> = self.touched(&rect).collect();
+        for cell in touched {
+            self.cells[cell].push(rect);
+        }
+    }
+
+    fn is_free(&self, rect: &ScreenRect) -> bool {
+        self.touched(rect).all(|cell| self.cells[cell].iter().all(|taken| !taken.overlaps(rect)))
+    }
+
+    fn touched(&self, rect: &ScreenRect) -> impl Iterator<Item = usize> + use<> {
+        let n_columns = self.n_columns;
+        let n_rows = self.cells.len() / n_columns;
+        // `as usize` takes what is left of the window, or above it, to its first cell.
+        let cell = |offset: f64, n_cells: usize| ((offset / CELL_PX) as usize).min(n_cells - 1);
+        let columns = cell(rect.left - self.window.left, n_columns)..=cell(rect.right - self.window.left, n_columns);
+        let rows = cell(rect.top - self.window.top, n_rows)..=cell(rect.bottom - self.window.top, n_rows);
+        rows.flat_map(move |row| columns.clone().map(move |column| row * n_columns + column))
+    }
+}
+
+/// The squares of all symbols that no name may cover.
+pub fn obstacles(marks: &[Mark], view: &View) -> Vec<ScreenRect> {
+    marks
+        .iter()
+        .filter(|mark| mark.radius_px >= 5.0 && mark.item.is_some())
+        .map(|mark| ScreenRect::around(view.to_screen(mark.at), mark.radius_px))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use firmware_schemas::id::SiteId;
+    use proptest::prelude::*;
+
+    const WINDOW: ScreenRect = ScreenRect { left: 0.0, top: 0.0, right: 1600.0, bottom: 900.0 };
+
+    fn wish(n: usize, x: f64, y: f64, weight: u32) -> Wish {
+        let item = ItemId::Site(SiteId::new(&format!("s{n}")).unwrap());
+        Wish { item, text: format!("Hafen {n}"), at: ScreenPoint { x, y }, radius_px: 5.0, size_px: 12.0, weight }
+    }
+
+    #[test]
+    fn the_weightier_of_two_in_one_place_goes_right() {
+        let (labels, _) =
+            place(vec![wish(1, 500.0, 500.0, 1), wish(2, 500.0, 500.0, 2)], &[], WINDOW, &BTreeMap::new());
+        assert_eq!(labels[0].text, "Hafen 2");
+        assert!(labels[0].rect.left > 500.0 && labels[1].rect.right < 500.0, "{labels:?}");
+    }
+
+    #[test]
+    fn a_name_that_was_shown_stays_against_its_equals() {
+        let crowd: Vec<Wish> = (0..9).map(|n| wish(n, 500.0, 500.0, 7)).collect();
+        let (first, sides) = place(crowd.clone(), &[], WINDOW, &BTreeMap::new());
+        assert_eq!(first.len(), 4);
+        let last = ItemId::Site(SiteId::new("s8").unwrap());
+        let (again, _) = place(crowd, &[], WINDOW, &BTreeMap::from([(last.clone(), 2)]));
+        assert_eq!(again[0].item, last);
+        assert!(again[0].rect.bottom < 500.0, "above, as before");
+        assert!(!sides.contains_key(&last));
+    }
+
+    proptest! {
+        #[test]
+        fn labels_never_overlap_and_stay_inside(places in prop::collection::vec((0.0..1600.0_f64, 0.0..900.0_f64, 0u32..50), 0..400)) {
+            let wishes = places.iter().enumerate().map(|(n, (x, y, weight))| wish(n, *x, *y, *weight)).collect();
+            let obstacle = ScreenRect { left: 600.0, top: 300.0, right: 900.0, bottom: 500.0 };
+            let (labels, _) = place(wishes, &[obstacle], WINDOW, &BTreeMap::new());
+            prop_assert!(labels.len() <= LABELS_MAX);
+            for (n, label) in labels.iter().enumerate() {
+                prop_assert!(WINDOW.contains(&label.rect) && !label.rect.overlaps(&obstacle));
+                prop_assert!(labels[..n].iter().all(|other| !other.rect.overlaps(&label.rect)));
+            }
+        }
+    }
+}

@@ -1,0 +1,154 @@
+//! A real window on a virtual screen follows a gateway: snapshot, delta, and a link that breaks.
+#![allow(clippy::unwrap_used, reason = "a test")]
+
+#[path = "fixture/mod.rs"]
+mod fixture;
+#[path = "fixture/skip.rs"]
+mod skip;
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::time::Duration;
+
+use firmware_schemas::fact::Severity;
+use firmware_schemas::view::{Change, Delta};
+use viewer::palette;
+use viewer::scene::{ChartPoint, Known, View, network};
+
+/// Ends its process when the test does, however that goes.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.0.kill().ok();
+        self.0.wait().ok();
+    }
+}
+
+/// A virtual screen, and its number.
+fn screen() -> Option<(Running, String)> {
+    let mut screen = Command::new("Xvfb")
+        .args(["-displayfd", "1", "-screen", "0", "1280x720x24", "-nolisten", "tcp"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    let mut number = String::new();
+    BufReader::new(screen.stdout.take()?).read_line(&mut number).ok()?;
+    Some((Running(screen), format!(":{}", number.trim())))
+}
+
+/// Answers as the gateway does, and reports the head of each request. The stream ends after one delta when `breaks`.
+fn gateway(breaks: bool) -> (String, Receiver<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (sender, requests) = sync_channel(64);
+    let serve = move || {
+        let mut n_streams = 0;
+        let mut open: Vec<TcpStream> = Vec::new(); // a stream that stays open is kept here
+        for stream in listener.incoming() {
+            let Ok(stream) = stream else { return };
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            let head: Vec<String> = lines.by_ref().map_while(Result::ok).take_while(|line| !line.is_empty()).collect();
+            let head = head.join("\n");
+            if head.starts_with("GET /v1/snapshot") {
+                answer_snapshot(stream);
+            } else {
+                n_streams += 1;
+                match (breaks, n_streams) {
+                    (true, 2..) => drop(stream), // and never again
+                    _ => open.extend(answer_stream(stream).filter(|_| !breaks)),
+                }
+            }
+            sender.send(head).ok();
+        }
+    };
+    std::thread::Builder::new().name("gateway".to_owned()).spawn(serve).unwrap();
+    (url, requests)
+}
+
+fn answer_snapshot(mut stream: TcpStream) {
+    let body = serde_json::to_vec(&fixture::snapshot()).unwrap();
+    let head = format!(
+        "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&body)).ok();
+}
+
+/// One delta, in chunks as servers send them: the alert about Chicago becomes critical.
+fn answer_stream(mut stream: TcpStream) -> Option<TcpStream> {
+    let before = fixture::snapshot();
+    let mut alert = before.alerts[1].clone();
+    alert.severity = Severity::Critical;
+    let delta = Delta { seq: before.seq + 1, at: before.at, changes: vec![Change::Alert(alert)] };
+    let event = format!("event: delta\nid: {}\ndata: {}\n\n", delta.seq, serde_json::to_string(&delta).unwrap());
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n";
+    let (first, rest) = event.split_at(event.len() / 2);
+    let body: String =
+        [": hello\n\n", first, rest].iter().map(|part| format!("{:x}\r\n{part}\r\n", part.len())).collect();
+    stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).ok()?;
+    Some(stream)
+}
+
+fn watch(display: &str, url: &str, name: &str) -> image::RgbImage {
+    let out = std::env::temp_dir().join(format!("portolan-viewer-{}-{name}.png", std::process::id()));
+    let mut viewer = Command::new(env!("CARGO_BIN_EXE_viewer"));
+    viewer.args(["--url", url, "--size", "1280x720", "--exit-after", "6", "--screenshot"]).arg(&out);
+    viewer.env("DISPLAY", display).env_remove("WAYLAND_DISPLAY");
+    let ended = viewer.status().unwrap();
+    assert!(ended.success(), "the viewer ended with {ended}");
+    let picture = image::open(&out).unwrap().to_rgb8();
+    std::fs::remove_file(&out).unwrap();
+    picture
+}
+
+#[track_caller]
+fn check(picture: &image::RgbImage, id: &str, is_right: impl Fn([u8; 3]) -> bool) {
+    let mut known = Known::default();
+    known.take_snapshot(fixture::snapshot());
+    let mut view = View::world(f64::from(picture.width()), f64::from(picture.height()));
+    network::fit(&known, &mut view, false);
+    let place = view.to_screen(ChartPoint::of(known.sites[&fixture::site_id(id)].position));
+    let found = picture.get_pixel(place.x as u32, place.y as u32).0;
+    assert!(is_right(found), "{id} is {found:?}");
+}
+
+fn is(palette::Rgba([r, g, b, _]): palette::Rgba) -> impl Fn([u8; 3]) -> bool {
+    move |pixel| pixel.iter().zip([r, g, b]).all(|(a, b)| a.abs_diff(b) <= 6)
+}
+
+#[test]
+fn a_window_follows_the_gateway_and_greys_when_the_link_breaks() {
+    let name = "a_window_follows_the_gateway_and_greys_when_the_link_breaks";
+    if !skip::have_driver(name) {
+        return;
+    }
+    let screen = screen();
+    if !skip::have(name, screen.is_some(), "no Xvfb (Debian: apt-get install xvfb)") {
+        return;
+    }
+    let (_running, display) = screen.unwrap();
+
+    let (url, requests) = gateway(false);
+    let picture = watch(&display, &url, "follows");
+    check(&picture, "WH-VEN", is(palette::OK));
+    check(&picture, "WH-CHI", is(palette::CRITICAL)); // by the delta; the snapshot says watch
+    let heads: Vec<String> = requests.try_iter().collect();
+    assert_eq!(heads.len(), 2, "{heads:?}");
+    assert!(heads[0].starts_with("GET /v1/snapshot "), "{heads:?}");
+    assert!(heads[1].starts_with("GET /v1/stream ") && heads[1].contains("last-event-id: 41207"), "{heads:?}");
+
+    let (url, requests) = gateway(true);
+    let picture = watch(&display, &url, "breaks");
+    check(&picture, "WH-VEN", |[r, g, b]| r == g && g == b && r > 60);
+    let heads: Vec<String> = std::iter::from_fn(|| requests.recv_timeout(Duration::from_millis(100)).ok()).collect();
+    let resumed = heads.iter().skip(2).collect::<Vec<_>>();
+    assert!(!resumed.is_empty(), "no further attempt: {heads:?}");
+    assert!(
+        resumed.iter().all(|head| head.starts_with("GET /v1/stream ") && head.contains("last-event-id: 41208")),
+        "it resumes behind the delta: {resumed:?}"
+    );
+}
