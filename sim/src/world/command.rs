@@ -236,6 +236,7 @@ impl World {
             {
                 shipment.waits = false;
                 shipment.vehicle = Some(index);
+                (shipment.ashore, shipment.onward) = (shipment.to, 0);
                 vehicle.cargo.push(number);
             }
         }

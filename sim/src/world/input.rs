@@ -6,6 +6,7 @@ use firmware_schemas::network::{
 };
 use firmware_schemas::quantity::Timestamp;
 use std::time::Duration;
+use twin::network::Network;
 
 /// A supply network at its start.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +31,23 @@ pub struct WorldInput {
     pub seasonality: Vec<SeasonalitySpec>,
     /// Goods under way.
     pub shipments: Vec<ShipmentSpec>,
+}
+
+impl From<&Network> for WorldInput {
+    fn from(network: &Network) -> Self {
+        Self {
+            head: network.head().clone(),
+            sites: network.sites().to_vec(),
+            lanes: network.lanes().to_vec(),
+            skus: network.skus().to_vec(),
+            stock: network.stock().to_vec(),
+            vehicles: network.vehicles().to_vec(),
+            devices: network.devices().to_vec(),
+            demand: network.demand().to_vec(),
+            seasonality: network.seasonality().to_vec(),
+            shipments: network.shipments().to_vec(),
+        }
+    }
 }
 
 /// How a world runs.

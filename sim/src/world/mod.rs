@@ -17,9 +17,12 @@
 //!
 //! **Replenishment.** Every [`WorldConfig::review_every`] a site looks at its stock: on hand, in transit and
 //! on order, less reserved and owed. Where that is at or under the reorder point it orders up to its
-//! maximum. The goods go along the way of least lead time, by air only if there is no other, with an order
-//! and a shipment for each lane. They leave with a vehicle whose route runs that lane, or with a carrier if
-//! none comes in time. A shipment is promised for its lane's mean lead time, plus two deviations, plus 5 %.
+//! maximum. The goods go along the way of least lead time, by air only if there is no other. A shipment is
+//! one from seller to buyer; it leaves with the main leg of that way, the longest that a vehicle's route
+//! runs or else the longest of all. What comes before that leg is part of the waiting, and what comes after
+//! is carried by others, so that the vehicle that a shipment names is that of its main leg. A carrier takes
+//! what no vehicle takes in time. A shipment is promised for the mean lead time of its way, plus two
+//! deviations of the main leg, plus 5 %.
 //! Suppliers and factories without a policy make what is ordered; sites with a policy but no source make
 //! what they need.
 //!
@@ -160,6 +163,7 @@ impl World {
             Event::Released(vehicle, number) => self.released(vehicle, number),
             Event::Arrival(vehicle, plan) => self.arrive(vehicle, plan),
             Event::Departure(vehicle, plan) => self.depart(vehicle, plan, out),
+            Event::Ready(order) => self.ready(order),
             Event::Delivered(shipment) => self.delivered(shipment, out),
             Event::Made(making) => self.made(making, out),
             Event::Midnight(zone) => self.midnight(zone),

@@ -58,6 +58,8 @@ pub(crate) enum Event {
     Arrival(u32, u32),
     /// A vehicle leaves, if it still stands: number of the plan that this is of.
     Departure(u32, u32),
+    /// An order may leave on its main leg.
+    Ready(u64),
     /// A shipment is unpacked.
     Delivered(u64),
     /// The goods of an order are made.

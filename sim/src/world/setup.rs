@@ -7,7 +7,7 @@ use super::device::{Device, Model, Reach, model};
 use super::geo::Track;
 use super::queue::{Event, Queue, Rank};
 use super::stock::{Opening, Row, Site, Sku};
-use super::transport::{Lane, Shipment};
+use super::transport::{Lane, Shipment, whole_millis};
 use super::vehicle::{Place, Step, Vehicle};
 use super::wire::Sample;
 use super::{Totals, World, WorldConfig, WorldError, WorldInput};
@@ -112,6 +112,7 @@ impl World {
                 subject: subject(&[spec.site.as_str()]),
                 lanes_out: Vec::new(),
                 rows: Vec::new(),
+                ships_on: Vec::new(),
                 reporter: 0,
                 height: 0,
                 orders: 0,
@@ -375,16 +376,21 @@ impl World {
                 Ok((sku, line.quantity.0))
             };
             let lines = spec.lines.iter().map(line).collect::<Result<Vec<_>, WorldError>>()?;
-            // A vehicle brings it only if that is where it goes now; else it comes as if by a carrier.
-            let brings = vehicle.filter(|vehicle| {
-                let moving = matches!(self.vehicles[*vehicle as usize].place, Place::Leg(_));
-                moving && self.next_site(*vehicle) == to
-            });
             let due_in = super::stock::nanos(spec.due_in_secs.to_duration()).min(hours(24 * 3_660));
             let name = subject(&["shipment", spec.shipment.as_str()]);
             let mut draw = Stream::new(self.config.seed, name, Purpose::Transport, 0);
-            let early = secs(due_in as f64 / 1e9 * draw.between(0.8, 1.0));
+            let early = secs(due_in as f64 / 1e9 * draw.between(0.8, 1.0)).max(minutes(1));
+            // A vehicle brings it if it is under way on the shipment's lane; else it comes as if by a carrier.
+            let under_way = vehicle.and_then(|vehicle| Some((vehicle, self.share_left(vehicle)?)));
+            let brings = under_way.filter(|(_, (on, _))| lane == Some(*on)).and_then(|(vehicle, (on, left))| {
+                let ashore = self.next_site(vehicle);
+                let onward = self.path(ashore, to)?.iter().map(|lane| self.lanes[*lane as usize].lead).sum();
+                let rest = self.lanes[on as usize].lead as f64 * left * draw.between(0.9, 1.0);
+                Some((vehicle, ashore, onward, self.now + whole_millis(rest as i64)))
+            });
             let number = self.next_serial();
+            let (ashore, onward, not_before) =
+                brings.map_or((to, 0, self.now), |(_, ashore, onward, not_before)| (ashore, onward, not_before));
             self.shipments.insert(
                 number,
                 Shipment {
@@ -392,22 +398,20 @@ impl World {
                     from,
                     to,
                     lane,
-                    vehicle: brings,
+                    vehicle: brings.map(|(vehicle, ..)| vehicle),
                     lines,
                     due: self.now + due_in,
-                    order: None,
-                    not_before: self.now,
+                    ashore,
+                    onward,
+                    not_before,
                     waits: lane.is_none() && brings.is_none(),
                     unloading: false,
                     held_until: i64::MIN,
                 },
             );
             match brings {
-                Some(vehicle) => self.vehicles[vehicle as usize].cargo.push(number),
-                None => {
-                    let at = self.now + early.max(minutes(1));
-                    self.queue.plan(at, Rank::Receipt, to, Event::Delivered(number));
-                }
+                Some((vehicle, ..)) => self.vehicles[vehicle as usize].cargo.push(number),
+                None => self.queue.plan(self.now + early, Rank::Receipt, to, Event::Delivered(number)),
             }
         }
         Ok(())

@@ -26,6 +26,8 @@ pub(crate) struct Site {
     pub(crate) subject: u64,
     pub(crate) lanes_out: Vec<u32>,
     pub(crate) rows: Vec<u32>,
+    /// The main legs of what was ordered from here.
+    pub(crate) ships_on: Vec<u32>,
     /// The device that reports what happens here.
     pub(crate) reporter: u32,
     /// Steps of replenishment down from here, to order reviews from downstream to upstream.
@@ -94,20 +96,18 @@ pub(crate) struct Pick {
     pieces: i64,
 }
 
-/// What one site ordered from the one before it on the way of the goods.
+/// What one site ordered from another.
 #[derive(Clone, Debug)]
 pub(crate) struct Order {
     pub(crate) id: OrderId,
     pub(crate) subject: u64,
+    pub(crate) seller: u32,
+    pub(crate) buyer: u32,
+    /// The main leg of the way, and the mean time from its end to the buyer.
     pub(crate) lane: u32,
+    pub(crate) onward: i64,
     pub(crate) lines: Vec<OrderLine>,
-    /// The order that takes these goods further.
-    pub(crate) next: Option<u64>,
-    /// True where the seller owes these goods from its own stock, false where they only pass.
-    pub(crate) from_stock: bool,
-    pub(crate) queued: bool,
     pub(crate) shipments: u32,
-    pub(crate) shipments_open: u32,
 }
 
 /// One SKU of an order, in pieces.
@@ -115,8 +115,6 @@ pub(crate) struct Order {
 pub(crate) struct OrderLine {
     pub(crate) sku: u32,
     pub(crate) wanted: i64,
-    /// How much may be shipped so far.
-    pub(crate) released: i64,
     pub(crate) shipped: i64,
 }
 
@@ -250,8 +248,8 @@ impl World {
             let row = self.row(site, *sku);
             self.serve_back_orders(row as u32, out);
         }
-        for i in 0..self.sites[site as usize].lanes_out.len() {
-            let lane = self.sites[site as usize].lanes_out[i];
+        for i in 0..self.sites[site as usize].ships_on.len() {
+            let lane = self.sites[site as usize].ships_on[i];
             if !self.lanes[lane as usize].waiting.is_empty() {
                 self.call_carrier(lane);
             }
@@ -315,7 +313,7 @@ impl World {
         }
     }
 
-    /// Orders goods along the way from `seller` to `buyer`; the last order is announced only if asked.
+    /// Orders goods from `seller` for `buyer`, and says so unless the order is an old one.
     pub(super) fn order_from(
         &mut self,
         seller: u32,
@@ -324,68 +322,30 @@ impl World {
         announce: bool,
         out: &mut Vec<Message>,
     ) {
-        let Some(path) = self.path(seller, buyer) else {
+        let Some(way) = self.way_of_goods(seller, buyer) else {
             self.totals.unroutable += lines.iter().map(|(_, pieces)| pieces).sum::<i64>();
             return;
         };
-        if path.is_empty() {
-            return; // a site that names itself as its source
-        }
         let number = self.sites[buyer as usize].orders;
         self.sites[buyer as usize].orders += 1;
         let subject = mix(mix(self.sites[buyer as usize].subject, number), self.now as u64);
-        let mut due = self.now + hours(6);
-        let dues: Vec<i64> = path
-            .iter()
-            .map(|lane| {
-                due += self.lanes[*lane as usize].lead + hours(4);
-                due
-            })
-            .collect();
-        let mut next = None;
-        for (leg, lane) in path.iter().enumerate().rev() {
-            let (last, first) = (leg + 1 == path.len(), leg == 0);
-            let text = if last { format!("po-{subject:016x}") } else { format!("po-{subject:016x}-{leg}") };
-            let id = order_id(&text);
-            let at = &self.lanes[*lane as usize];
-            let (from, to) = (at.from, at.to);
+        let id = order_id(&format!("po-{subject:016x}"));
+        if announce {
+            let due = self.now + hours(6) + way.before + self.lanes[way.lane as usize].promised() + way.onward;
             let mut happenings = Vec::new();
             for (sku, pieces) in lines {
-                let row = self.row(to, *sku);
-                if !last || announce {
-                    self.rows[row].on_order += pieces;
-                    happenings.push(Happening::StockOrdered {
-                        sku: self.skus[*sku as usize].id.clone(),
-                        pieces: Pieces(*pieces),
-                        order: id.clone(),
-                        source: Some(self.sites[from as usize].id.clone()),
-                        due_at: Some(Timestamp::from_nanos(dues[leg])),
-                    });
-                }
+                let row = self.row(buyer, *sku);
+                self.rows[row].on_order += pieces;
+                happenings.push(Happening::StockOrdered {
+                    sku: self.skus[*sku as usize].id.clone(),
+                    pieces: Pieces(*pieces),
+                    order: id.clone(),
+                    source: Some(self.sites[seller as usize].id.clone()),
+                    due_at: Some(Timestamp::from_nanos(due)),
+                });
             }
-            self.report(to, happenings, out);
-            let lines = lines.iter().map(|(sku, wanted)| OrderLine {
-                sku: *sku,
-                wanted: *wanted,
-                released: if first { *wanted } else { 0 },
-                shipped: 0,
-            });
-            let order = Order {
-                id,
-                subject: mix(subject, leg as u64),
-                lane: *lane,
-                lines: lines.collect(),
-                next,
-                from_stock: first,
-                queued: false,
-                shipments: 0,
-                shipments_open: 0,
-            };
-            let serial = self.next_serial();
-            self.orders.insert(serial, order);
-            next = Some(serial);
+            self.report(buyer, happenings, out);
         }
-        let Some(first) = next else { return };
         let mut short = Vec::new();
         for (sku, pieces) in lines {
             let row = self.row(seller, *sku);
@@ -400,18 +360,34 @@ impl World {
         if makes && !short.is_empty() {
             self.make(seller, &short, true, 1.0, out);
         }
-        self.enqueue(first);
+        let lines = lines.iter().map(|(sku, wanted)| OrderLine { sku: *sku, wanted: *wanted, shipped: 0 });
+        let order = Order {
+            id,
+            subject,
+            seller,
+            buyer,
+            lane: way.lane,
+            onward: way.onward,
+            lines: lines.collect(),
+            shipments: 0,
+        };
+        let serial = self.next_serial();
+        self.orders.insert(serial, order);
+        let ships_on = &mut self.sites[seller as usize].ships_on;
+        if let Err(at) = ships_on.binary_search(&way.lane) {
+            ships_on.insert(at, way.lane);
+        }
+        let ready = self.now + way.before;
+        self.queue.plan(ready, Rank::Departure, way.lane, Event::Ready(serial));
     }
 
-    /// Lets an order wait for the next departure on its lane.
-    pub(super) fn enqueue(&mut self, serial: u64) {
-        let Some(order) = self.orders.get_mut(&serial) else { return };
-        let lane = order.lane;
-        if !order.queued {
-            order.queued = true;
+    /// Goods that were ordered are where their main leg begins, or will be once the seller has them.
+    pub(super) fn ready(&mut self, serial: u64) {
+        if let Some(order) = self.orders.get(&serial) {
+            let lane = order.lane;
             self.lanes[lane as usize].waiting.push_back(serial);
+            self.call_carrier(lane);
         }
-        self.call_carrier(lane);
     }
 
     /// Has goods made; they are there after the making time, or the given share of it.

@@ -104,7 +104,7 @@ impl World {
             .map(|(number, shipment)| (*number, shipment.vehicle, shipment.to, shipment.due));
         let Some((number, vehicle, to, due)) = next else { return };
         match vehicle {
-            Some(vehicle) => self.break_down_for(vehicle, hours(6)),
+            Some(vehicle) => self.break_down_for(vehicle, hours(10)),
             None => {
                 if let Some(shipment) = self.shipments.get_mut(&number) {
                     shipment.held_until = due + hours(6);

@@ -348,9 +348,6 @@ impl Books {
             }
             other => panic!("the world does not say {other:?}"),
         }
-        for (at, [on_hand, reserved, ..]) in &self.stock {
-            assert!(*on_hand >= 0 && (0..=*on_hand).contains(reserved), "{at:?}: {on_hand}, {reserved} reserved");
-        }
     }
 
     #[track_caller]
@@ -359,6 +356,10 @@ impl Books {
         let known: BTreeMap<_, _> =
             truth.stock.iter().map(|row| ((row.site.clone(), row.sku.clone()), pieces(row))).collect();
         assert_eq!(self.stock, known);
+        for (at, [on_hand, reserved, in_transit, on_order]) in &self.stock {
+            assert!(*on_hand >= 0 && (0..=*on_hand).contains(reserved), "{at:?}: {on_hand}, {reserved} reserved");
+            assert!(*in_transit >= 0 && *on_order >= 0, "{at:?}: {in_transit} in transit, {on_order} on order");
+        }
         let open: Vec<_> = truth.shipments.iter().map(|shipment| shipment.shipment.clone()).collect();
         assert_eq!(self.shipments.keys().cloned().collect::<Vec<_>>(), open);
         assert_eq!((self.made, self.issued), (truth.totals.made, truth.totals.issued));
@@ -387,7 +388,7 @@ fn in_sixty_days_goods_come_only_from_makers_and_go_only_to_customers() {
     }
     let totals = world.totals();
     assert!(totals.made > 1_000 && totals.issued > 3_000, "the network lives: {totals:?}");
-    assert!(totals.shipments > 50, "{totals:?}");
+    assert!(totals.shipments > 40, "{totals:?}");
     assert!(totals.lost * 5 < totals.demanded, "most customers get what they want: {totals:?}");
     assert_eq!(totals.unroutable, 0);
 }
@@ -683,4 +684,32 @@ proptest! {
         prop_assert!(in_one == in_steps);
         prop_assert_eq!(whole.truth(), cut.truth());
     }
+}
+
+/// The demo network as it is checked in.
+fn demo() -> WorldInput {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../networks/demo");
+    let read = |name: &str| std::fs::read_to_string(format!("{folder}/{name}")).ok().map(Into::into);
+    WorldInput::from(&twin::network::parse(&read).unwrap())
+}
+
+#[test]
+fn the_demo_network_lives_for_sixty_days() {
+    let input = demo();
+    let mut settings = config(2);
+    settings.interval_scale = 30.0; // stock is what counts here
+    let mut world = World::new(&input, settings).unwrap();
+    let mut books = Books::open(&input);
+    let before = mass(&world.truth());
+    for _ in 0..60 {
+        for message in run(&mut world, DAY) {
+            books.hear(&message);
+        }
+        let truth = world.truth();
+        books.agree_with(&truth);
+        assert_eq!(mass(&truth), before + truth.totals.made - truth.totals.issued);
+    }
+    let totals = world.totals();
+    assert!(totals.made > 5_000 && totals.issued > 30_000 && totals.shipments > 2_000, "{totals:?}");
+    assert!(totals.lost * 20 < totals.demanded && totals.unroutable == 0, "{totals:?}");
 }

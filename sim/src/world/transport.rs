@@ -3,9 +3,10 @@
 use super::calendar::{hours, minutes, secs};
 use super::geo::Track;
 use super::queue::{Event, Rank};
+use super::stock::Order;
 use super::{Message, World};
 use crate::rng::{Purpose, Stream, mix};
-use firmware_schemas::id::{LaneId, OrderId, ShipmentId};
+use firmware_schemas::id::{LaneId, ShipmentId};
 use firmware_schemas::network::{Mode, SiteKind};
 use firmware_schemas::quantity::{Pieces, Timestamp};
 use firmware_schemas::telemetry::{GoodsLine, Happening, SHIPMENT_LINES_MAX};
@@ -52,9 +53,10 @@ pub(crate) struct Shipment {
     /// SKU and pieces.
     pub(crate) lines: Vec<(u32, i64)>,
     pub(crate) due: i64,
-    /// The order that it fills; none for what was under way at the start.
-    pub(crate) order: Option<u64>,
-    /// It cannot be usable before, however fast the vehicle: customs, handling.
+    /// Where its vehicle unloads it, and the time from there to its destination.
+    pub(crate) ashore: u32,
+    pub(crate) onward: i64,
+    /// It cannot leave there before, however fast the vehicle: customs, handling.
     pub(crate) not_before: i64,
     /// True while nobody has fetched it at `from`.
     pub(crate) waits: bool,
@@ -64,7 +66,27 @@ pub(crate) struct Shipment {
     pub(crate) held_until: i64,
 }
 
+/// How goods get from a seller to a buyer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    /// The main leg.
+    pub(crate) lane: u32,
+    /// Mean times before and after it.
+    pub(crate) before: i64,
+    pub(crate) onward: i64,
+}
+
 impl World {
+    /// How goods get from a seller to a buyer; `None` where they cannot.
+    pub(super) fn way_of_goods(&mut self, seller: u32, buyer: u32) -> Option<Way> {
+        let path = self.path(seller, buyer)?;
+        let lane = |leg: &usize| &self.lanes[path[*leg] as usize];
+        let main =
+            (0..path.len()).max_by_key(|leg| (lane(leg).has_vehicle, lane(leg).lead, std::cmp::Reverse(*leg)))?;
+        let span = |legs: std::ops::Range<usize>| legs.map(|leg| lane(&leg).lead).sum();
+        Some(Way { lane: path[main], before: span(0..main), onward: span(main + 1..path.len()) })
+    }
+
     /// The lanes from one site to another with the least mean lead time; by air only if there is no other way.
     ///
     /// `None` where there is no way; empty from a site to itself.
@@ -142,63 +164,48 @@ impl World {
         let mut room_g = vehicle.map_or(u64::MAX, |vehicle| self.room_g(vehicle));
         let class = vehicle.map(|vehicle| self.vehicles[vehicle as usize].class);
         let waiting = std::mem::take(&mut self.lanes[lane as usize].waiting);
-        let (from, to) = (self.lanes[lane as usize].from, self.lanes[lane as usize].to);
         let mut still = VecDeque::with_capacity(waiting.len());
         for serial in waiting {
             let Some(mut order) = self.orders.remove(&serial) else { continue };
             let mut load = Vec::new();
             for line in &mut order.lines {
-                let (row, sku) = (self.row(from, line.sku), &self.skus[line.sku as usize]);
+                let (row, sku) = (self.row(order.seller, line.sku), &self.skus[line.sku as usize]);
                 if class.is_some_and(|class| sku.class > class) || load.len() == SHIPMENT_LINES_MAX {
                     continue;
                 }
                 let fits = room_g.checked_div(sku.mass_g).map_or(i64::MAX, |n| i64::try_from(n).unwrap_or(i64::MAX));
                 let place = &mut self.rows[row];
-                let pieces = (line.released - line.shipped).min(place.available()).min(fits);
+                let pieces = (line.wanted - line.shipped).min(place.available()).min(fits);
                 if pieces > 0 {
                     room_g -= sku.mass_g * pieces as u64;
                     line.shipped += pieces;
                     place.on_hand -= pieces;
-                    if order.from_stock {
-                        place.owed -= pieces;
-                    }
+                    place.owed -= pieces;
                     load.push((line.sku, pieces));
                 }
             }
             if !load.is_empty() {
-                order.shipments_open += 1;
-                let subject = mix(order.subject, u64::from(order.shipments));
                 order.shipments += 1;
-                self.leave(lane, to, vehicle, serial, &order.id, subject, load, out);
+                self.leave(&order, vehicle, load, out);
             }
-            order.queued = order.lines.iter().any(|line| line.shipped < line.released);
-            if order.queued {
-                still.push_back(serial);
-            }
-            if order.shipments_open > 0 || order.lines.iter().any(|line| line.shipped < line.wanted) {
+            if order.lines.iter().any(|line| line.shipped < line.wanted) {
                 self.orders.insert(serial, order);
+                still.push_back(serial);
             }
         }
         self.lanes[lane as usize].waiting = still;
     }
 
-    #[allow(clippy::too_many_arguments, reason = "one caller, above, which had it all at hand")]
-    fn leave(
-        &mut self,
-        lane: u32,
-        to: u32,
-        vehicle: Option<u32>,
-        serial: u64,
-        order: &OrderId,
-        subject: u64,
-        load: Vec<(u32, i64)>,
-        out: &mut Vec<Message>,
-    ) {
-        let at = &self.lanes[lane as usize];
+    /// Sends part of an order on its way.
+    fn leave(&mut self, order: &Order, vehicle: Option<u32>, load: Vec<(u32, i64)>, out: &mut Vec<Message>) {
+        let subject = mix(order.subject, u64::from(order.shipments));
+        let at = &self.lanes[order.lane as usize];
         let mut draw = Stream::new(self.config.seed, subject, Purpose::Transport, 0);
-        let took = at.lead + (draw.normal().clamp(-3.0, 4.0) * at.lead_sd as f64) as i64;
-        let took = took.max(at.lead / 3).max(minutes(1)) / 1_000_000 * 1_000_000;
-        let (from, due) = (at.from, self.now + at.promised());
+        let mut deviation = || draw.normal().clamp(-3.0, 4.0);
+        let took = at.lead + (deviation() * at.lead_sd as f64) as i64;
+        let took = whole_millis(took.max(at.lead / 3).max(minutes(1)));
+        let onward = whole_millis((order.onward as f64 * (1.0 + 0.08 * deviation())) as i64);
+        let (not_before, due) = (self.now + took, self.now + at.promised() + order.onward / 100 * 115);
         let id = ShipmentId::new(&format!("sh-{subject:016x}"));
         let id = id.unwrap_or_else(|why| unreachable!("hexadecimal digits are an identifier: {why}"));
         let goods = |(sku, pieces): &(u32, i64)| GoodsLine {
@@ -207,28 +214,29 @@ impl World {
         };
         let happening = Happening::ShipmentDispatched {
             shipment: id.clone(),
-            to: self.sites[to as usize].id.clone(),
+            to: self.sites[order.buyer as usize].id.clone(),
             lane: Some(at.id.clone()),
             vehicle: vehicle.map(|vehicle| self.vehicles[vehicle as usize].id.clone()),
             due_at: Some(Timestamp::from_nanos(due)),
-            order: Some(order.clone()),
+            order: Some(order.id.clone()),
             lines: load.iter().map(goods).collect(),
         };
+        let ashore = at.to;
         for (sku, pieces) in &load {
-            let row = self.row(to, *sku);
+            let row = self.row(order.buyer, *sku);
             self.rows[row].on_order -= pieces;
             self.rows[row].in_transit += pieces;
         }
-        let not_before = self.now + took;
         let shipment = Shipment {
             id,
-            from,
-            to,
-            lane: Some(lane),
+            from: order.seller,
+            to: order.buyer,
+            lane: Some(order.lane),
             vehicle,
             lines: load,
             due,
-            order: Some(serial),
+            ashore,
+            onward,
             not_before,
             waits: false,
             unloading: false,
@@ -238,9 +246,9 @@ impl World {
         self.shipments.insert(number, shipment);
         match vehicle {
             Some(vehicle) => self.vehicles[vehicle as usize].cargo.push(number),
-            None => self.queue.plan(not_before, Rank::Receipt, to, Event::Delivered(number)),
+            None => self.queue.plan(not_before + onward, Rank::Receipt, order.buyer, Event::Delivered(number)),
         }
-        self.report(from, vec![happening], out);
+        self.report(order.seller, vec![happening], out);
     }
 
     /// How much more a vehicle can carry.
@@ -269,30 +277,12 @@ impl World {
         self.totals.shipments_late += i64::from(self.now > shipment.due);
         let arrived = Happening::ShipmentArrived { shipment: shipment.id, lines: None };
         self.report(shipment.to, vec![arrived], out);
-        if let Some(serial) = shipment.order
-            && let Some(order) = self.orders.get_mut(&serial)
-        {
-            order.shipments_open -= 1;
-            let next = order.next;
-            if order.shipments_open == 0 && order.lines.iter().all(|line| line.shipped == line.wanted) {
-                self.orders.remove(&serial);
-            }
-            if let Some(next) = next {
-                self.pass_on(next, &shipment.lines);
-            }
-        }
         let skus: Vec<u32> = shipment.lines.iter().map(|(sku, _)| *sku).collect();
         self.after_receipt(shipment.to, &skus, out);
     }
+}
 
-    /// Releases what came for the next leg.
-    fn pass_on(&mut self, next: u64, came: &[(u32, i64)]) {
-        let Some(order) = self.orders.get_mut(&next) else { return };
-        for (sku, pieces) in came {
-            if let Some(line) = order.lines.iter_mut().find(|line| line.sku == *sku) {
-                line.released = (line.released + pieces).min(line.wanted);
-            }
-        }
-        self.enqueue(next);
-    }
+/// Rounded down, since times are whole milliseconds.
+pub(crate) fn whole_millis(nanos: i64) -> i64 {
+    nanos / 1_000_000 * 1_000_000
 }

@@ -243,15 +243,15 @@ impl World {
         let unloaded = self.now + dwell / 3;
         let (here, further): (Vec<u64>, Vec<u64>) = std::mem::take(&mut vehicle.cargo)
             .into_iter()
-            .partition(|shipment| self.shipments.get(shipment).is_none_or(|shipment| shipment.to == site));
+            .partition(|shipment| self.shipments.get(shipment).is_none_or(|shipment| shipment.ashore == site));
         vehicle.cargo = further;
         let mut draw = Stream::new(self.config.seed, vehicle.subject, Purpose::Driving, vehicle.legs | 1 << 31);
         let mut leaves = self.now + secs(dwell as f64 / 1e9 * draw.between(0.7, 1.4));
         for number in here {
             if let Some(shipment) = self.shipments.get_mut(&number) {
                 shipment.unloading = true;
-                let usable = unloaded.max(shipment.not_before);
-                self.queue.plan(usable, Rank::Receipt, site, Event::Delivered(number));
+                let there = unloaded.max(shipment.not_before) + shipment.onward;
+                self.queue.plan(there, Rank::Receipt, shipment.to, Event::Delivered(number));
             }
         }
         if self.mission_goes_on(index) {
@@ -391,6 +391,14 @@ impl World {
         true
     }
 
+    /// The lane that a vehicle is on, and the share of it that it has before it; `None` where it stands at a site.
+    pub(super) fn share_left(&self, index: u32) -> Option<(u32, f64)> {
+        match &self.vehicles[index as usize].place {
+            Place::Leg(leg) => Some((leg.step.lane, 1.0 - leg.share(self.now).0)),
+            Place::Site(_) => None,
+        }
+    }
+
     /// How much of its way a vehicle has before it, in time; `None` where it stands.
     pub(super) fn time_left(&self, index: u32) -> Option<i64> {
         match &self.vehicles[index as usize].place {
@@ -402,6 +410,6 @@ impl World {
 
 /// How far a detour leads from a lane of this length: far enough to be seen, not across the sea.
 fn stray_m(distance_m: f64, right: bool) -> f64 {
-    let aside = (0.2 * distance_m).clamp(3_000.0, 40_000.0);
+    let aside = (0.2 * distance_m).clamp(3_000.0, 50_000.0);
     if right { aside } else { -aside }
 }
