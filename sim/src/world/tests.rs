@@ -573,7 +573,7 @@ fn devices_obey_commands_once_and_answer() {
     assert_eq!(out.iter().filter(|m| arrived(m)).count(), 1, "what it fetched is there");
 
     world.command("portolan/v1/acme/CW/cold-cw/command", &command("often", Action::ReportEvery { interval_secs: 5 }));
-    world.command("portolan/v1/acme/CW/cold-cw/command", &command("again", Action::Rebirth));
+    world.command("portolan/v1/acme/CW/cold-cw/command", &command("again", Action::Rebirth {}));
     world.command("portolan/v1/acme/RW/cold-rw/desired", br#"{"at": 0, "settings": {"report_interval_secs": 10}}"#);
     let out = run(&mut world, Duration::from_secs(600));
     let count = |end: &str| out.iter().filter(|m| m.topic.ends_with(end)).count();
