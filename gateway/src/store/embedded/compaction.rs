@@ -9,7 +9,7 @@ use super::super::{Result, StoreError};
 use super::columns::Columns;
 use super::merge::{Body, Merge, Source};
 use super::page::PageData;
-use super::segment::{BlockQuality, Pages, Segment, Span};
+use super::segment::{BlockQuality, Pages, Segment, Span, TimeBlock};
 use super::writer::SegmentWriter;
 use crate::ports::Disk;
 use std::collections::BTreeMap;
@@ -35,9 +35,9 @@ pub(super) struct Limits {
 pub(super) fn plan(segments: &[Arc<Segment>], limits: &Limits) -> Option<Range<usize>> {
     mergeable(segments, limits).or_else(|| {
         // Alone, if a quarter or more of it is older than retention.
-        let stale = |segment: &Segment| {
-            let blocks = (0..segment.index.blocks.len()).map(|block| segment.time_of(block));
-            blocks.filter(|time| time.last_at < limits.oldest).map(|time| u64::from(time.count)).sum::<u64>()
+        let stale = |segment: &Segment| -> u64 {
+            let blocks = 0..segment.index.blocks.len();
+            blocks.map(|block| older_points(segment.time_of(block), limits.oldest)).sum()
         };
         let idx = segments.iter().position(|segment| {
             !segment.is_damaged() && segment.first_at < limits.oldest && {
@@ -47,6 +47,20 @@ pub(super) fn plan(segments: &[Arc<Segment>], limits: &Limits) -> Option<Range<u
         })?;
         Some(idx..idx + 1)
     })
+}
+
+/// About how many of a block's points lie before `oldest`: not zero if any does.
+fn older_points(time: &TimeBlock, oldest: i64) -> u64 {
+    let count = u64::from(time.count);
+    if time.first_at >= oldest {
+        return 0;
+    }
+    if time.last_at < oldest {
+        return count;
+    }
+    let older = i128::from(oldest) - i128::from(time.first_at);
+    let whole = i128::from(time.last_at) - i128::from(time.first_at) + 1;
+    u64::try_from(i128::from(count) * older / whole).unwrap_or(count).max(1)
 }
 
 fn mergeable(segments: &[Arc<Segment>], limits: &Limits) -> Option<Range<usize>> {

@@ -11,6 +11,7 @@
 //! cannot be opened is refused by name, or set aside; then [`Store::applied`](super::Store::applied) ends
 //! before it, and replaying the journal from there writes it anew, while all other segments stay.
 
+mod cache;
 mod columns;
 mod compaction;
 mod head;
@@ -24,6 +25,7 @@ mod tests;
 mod upkeep;
 mod writer;
 
+use self::cache::PageCache;
 use self::compaction::Limits;
 use self::head::Head;
 use self::merge::{Body, Source};
@@ -79,6 +81,10 @@ pub struct StoreConfig {
     pub upkeep: Upkeep,
     /// What to do about a damaged segment.
     pub on_damage: OnDamage,
+    /// Also reads all pages at opening, so that a damaged one counts as a damaged segment.
+    pub check_pages: bool,
+    /// So many decompressed pages are kept for readers, of 64 KiB each at most.
+    pub cached_pages_max: usize,
     /// How hard numbers are compressed, 0 to 12.
     pub compression_level: usize,
 }
@@ -92,6 +98,8 @@ impl Default for StoreConfig {
             oldest: Timestamp::MIN,
             upkeep: Upkeep::default(),
             on_damage: OnDamage::default(),
+            check_pages: false,
+            cached_pages_max: 256,
             compression_level: 6,
         }
     }
@@ -136,6 +144,7 @@ struct Core {
     replacing: Mutex<()>,
     signals: Mutex<Signals>,
     changed: Condvar,
+    cache: PageCache,
     generation: AtomicU64,
     set_aside: AtomicU64,
     seals: AtomicU64,
@@ -151,7 +160,7 @@ impl EmbeddedStore {
     /// Opens the store on `disk`, reading the index of each segment. Removes what an interrupted seal or
     /// compaction left over.
     pub fn open(disk: Arc<dyn Disk>, config: StoreConfig) -> Result<Self> {
-        let (segments, set_aside) = open_segments(&*disk, config.on_damage)?;
+        let (segments, set_aside) = open_segments(&*disk, &config)?;
         let generation = segments.iter().map(|segment| segment.generation).max().unwrap_or(0) + 1;
         let applied = contiguous(&segments);
         let state = State {
@@ -168,6 +177,7 @@ impl EmbeddedStore {
             replacing: Mutex::new(()),
             signals: Mutex::new(Signals::default()),
             changed: Condvar::new(),
+            cache: PageCache::new(config.cached_pages_max),
             generation: AtomicU64::new(generation),
             set_aside: AtomicU64::new(set_aside),
             seals: AtomicU64::new(0),
@@ -185,9 +195,7 @@ impl EmbeddedStore {
     pub fn verify(&self) -> Result<()> {
         let segments = Arc::clone(&self.core.read().segments);
         for segment in segments.iter() {
-            for page in 0..segment.index.pages.len() {
-                segment.read_page(page as u32)?;
-            }
+            segment.verify()?;
         }
         Ok(())
     }
@@ -204,7 +212,7 @@ impl Drop for EmbeddedStore {
 }
 
 /// The segments on `disk` in the order of the journal, and how many were set aside.
-fn open_segments(disk: &dyn Disk, on_damage: OnDamage) -> Result<(Vec<Arc<Segment>>, u64)> {
+fn open_segments(disk: &dyn Disk, config: &StoreConfig) -> Result<(Vec<Arc<Segment>>, u64)> {
     let failed = |doing, name: &str| {
         let name = name.to_owned();
         move |source| StoreError::Disk { doing, name, source }
@@ -223,9 +231,11 @@ fn open_segments(disk: &dyn Disk, on_damage: OnDamage) -> Result<(Vec<Arc<Segmen
         if parse_file_name(&name).is_none() {
             continue;
         }
-        match Segment::open(disk, &name) {
+        let opened = Segment::open(disk, &name)
+            .and_then(|segment| if config.check_pages { segment.verify().map(|()| segment) } else { Ok(segment) });
+        match opened {
             Ok(segment) => segments.push(segment),
-            Err(StoreError::Damaged { .. }) if on_damage == OnDamage::SetAside => {
+            Err(StoreError::Damaged { .. }) if config.on_damage == OnDamage::SetAside => {
                 disk.rename(&name, &format!("{name}{SET_ASIDE}")).map_err(failed("renaming", &name))?;
                 set_aside += 1;
                 changed = true;
@@ -295,8 +305,9 @@ impl Core {
         }
     }
 
-    /// The sources of `series` that reach into `from..to`, at one moment.
-    fn view(&self, series: SeriesId, from: i64, to: i64) -> (SeriesView, i64) {
+    /// The sources of `series` that reach into `from..to`, at one moment, and from when on points are shown.
+    /// With `newest_only`, those that cannot hold the newest point may be missing.
+    fn view(&self, series: SeriesId, from: i64, to: i64, newest_only: bool) -> (SeriesView, i64) {
         let (segments, chunks, oldest) = {
             let state = self.read();
             let from = from.max(state.oldest);
@@ -310,13 +321,16 @@ impl Core {
             if !is_before(segment.first_at, to) || segment.last_at < from {
                 continue;
             }
-            for block in segment.blocks_of(series.0) {
+            let mut blocks = segment.blocks_within(series.0, from, to);
+            if newest_only {
+                // Blocks of one segment do not overlap, and this one has a point before `to`.
+                blocks.start = blocks.start.max(blocks.end.saturating_sub(1));
+            }
+            for block in blocks {
                 let time = segment.time_of(block);
-                if is_before(time.first_at, to) && time.last_at >= from {
-                    let body = Body::Block { segment: Arc::clone(segment), block };
-                    let rank = (rank as u64) << 32;
-                    sources.push(Source { first_at: time.first_at, last_at: time.last_at, rank, body });
-                }
+                let body = Body::Block { segment: Arc::clone(segment), block };
+                let rank = (rank as u64) << 32;
+                sources.push(Source { first_at: time.first_at, last_at: time.last_at, rank, body });
             }
         }
         for (after, chunk) in chunks.into_iter().flatten().enumerate() {
@@ -341,21 +355,22 @@ impl Store for EmbeddedStore {
 
     fn latest_at(&self, series: SeriesId, at: Timestamp) -> Result<Option<Point>> {
         let at = at.as_nanos();
-        let (view, from) = self.core.view(series, i64::MIN, at.saturating_add(1));
-        view.latest(from, at)
+        let (view, from) = self.core.view(series, i64::MIN, at.saturating_add(1), true);
+        view.latest(from, at, &mut &self.core.cache)
     }
 
     fn range(&self, series: SeriesId, span: Range<Timestamp>, limit: usize, after: Option<Timestamp>) -> Result<Page> {
         let start = after.map_or(i64::MIN, |after| after.as_nanos().saturating_add(1));
         let (from, to) = (span.start.as_nanos().max(start), span.end.as_nanos());
-        let (view, from) = self.core.view(series, from, to);
-        view.range(from, to, limit)
+        let (view, from) = self.core.view(series, from, to, false);
+        view.range(from, to, limit, &mut &self.core.cache)
     }
 
     fn downsample(&self, series: SeriesId, span: Range<Timestamp>, step: Duration) -> Result<Vec<Bucket>> {
         let (from, to) = (span.start.as_nanos(), span.end.as_nanos());
-        let (view, visible_from) = self.core.view(series, from, to);
-        view.downsample(from, visible_from, to, i64::try_from(step.as_nanos()).unwrap_or(i64::MAX))
+        let (view, visible_from) = self.core.view(series, from, to, false);
+        let step = i64::try_from(step.as_nanos()).unwrap_or(i64::MAX);
+        view.downsample(from, visible_from, to, step, &mut &self.core.cache)
     }
 
     fn applied(&self) -> u64 {

@@ -3,7 +3,7 @@
 use super::super::{BUCKETS_MAX, Bucket, NumberSummary, Page, Point, Result, StoreError, Value};
 use super::columns::{Columns, Values};
 use super::merge::{Body, Merge, Source};
-use super::segment::{BlockQuality, Uncached};
+use super::segment::{BlockQuality, Pages};
 use std::ops::Range;
 
 /// What one series has, taken from the store at one moment.
@@ -14,7 +14,7 @@ pub(super) struct SeriesView {
 
 impl SeriesView {
     /// The newest point at or before `at` and not before `from`.
-    pub(super) fn latest(mut self, from: i64, at: i64) -> Result<Option<Point>> {
+    pub(super) fn latest(mut self, from: i64, at: i64, pages: &mut dyn Pages) -> Result<Option<Point>> {
         // Those that may hold the newest come first; of equal times the last to arrive.
         let most = |source: &Source| (source.last_at.min(at), source.rank);
         self.sources.sort_by_key(|source| std::cmp::Reverse(most(source)));
@@ -23,7 +23,7 @@ impl SeriesView {
             if best.as_ref().is_some_and(|(best, _)| *best > most(source)) {
                 break;
             }
-            let Some(point) = newest_of(source, at)? else { continue };
+            let Some(point) = newest_of(source, at, pages)? else { continue };
             let found = (point.at.as_nanos(), source.rank);
             if found.0 >= from && best.as_ref().is_none_or(|(best, _)| *best < found) {
                 best = Some((found, point));
@@ -33,11 +33,11 @@ impl SeriesView {
     }
 
     /// The first `limit` points of `from..to`.
-    pub(super) fn range(self, from: i64, to: i64, limit: usize) -> Result<Page> {
+    pub(super) fn range(self, from: i64, to: i64, limit: usize, pages: &mut dyn Pages) -> Result<Page> {
         let limit = limit.max(1);
         let mut merge = Merge::new(self.sources, from, to);
         let mut page = Page::default();
-        while let Some(slice) = merge.next_slice(&mut Uncached)? {
+        while let Some(slice) = merge.next_slice(pages)? {
             let room = limit - page.points.len();
             if room == 0 {
                 page.next = page.points.last().map(|point| point.at);
@@ -55,7 +55,14 @@ impl SeriesView {
     }
 
     /// What happened in each step, counted from `start`, of `from..to`, which begins no earlier.
-    pub(super) fn downsample(self, start: i64, from: i64, to: i64, step: i64) -> Result<Vec<Bucket>> {
+    pub(super) fn downsample(
+        self,
+        start: i64,
+        from: i64,
+        to: i64,
+        step: i64,
+        pages: &mut dyn Pages,
+    ) -> Result<Vec<Bucket>> {
         if step <= 0 {
             return Err(StoreError::ZeroStep);
         }
@@ -69,7 +76,7 @@ impl SeriesView {
             };
             if let Some(source) = merge.take_whole(index_knows) {
                 buckets.add_block(&source)?;
-            } else if let Some(slice) = merge.next_slice(&mut Uncached)? {
+            } else if let Some(slice) = merge.next_slice(pages)? {
                 buckets.add_slice(&slice.columns, slice.range)?;
             } else {
                 return buckets.finish();
@@ -79,7 +86,7 @@ impl SeriesView {
 }
 
 /// The newest point of `source` at or before `at`, from the index where that knows it.
-fn newest_of(source: &Source, at: i64) -> Result<Option<Point>> {
+fn newest_of(source: &Source, at: i64, pages: &mut dyn Pages) -> Result<Option<Point>> {
     if source.last_at <= at
         && let Body::Block { segment, block } = &source.body
         && let block = &segment.index.blocks[*block]
@@ -87,7 +94,7 @@ fn newest_of(source: &Source, at: i64) -> Result<Option<Point>> {
     {
         return Ok(Some(Point { at: super::at(source.last_at), value, quality }));
     }
-    let columns = source.load(&mut Uncached)?;
+    let columns = source.load(pages)?;
     Ok(columns.at.partition_point(|x| *x <= at).checked_sub(1).map(|idx| columns.point(idx)))
 }
 

@@ -10,6 +10,7 @@
 
 use super::super::{Quality, Result, StoreError, Value};
 use super::columns::{Columns, Kind, Qualities, Values, quality_code, quality_from_code};
+use super::is_before;
 use super::pack::{self, NOT_DECIMAL, Shape};
 use super::page::{self, Codec, PAGE_POINTS, PageData};
 use crate::ports::{Disk, DiskFile};
@@ -20,6 +21,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(super) const MAGIC: [u8; 8] = *b"PTLNSEG1";
 const TRAILER_MAGIC: [u8; 8] = *b"PTLNEND1";
 const TRAILER_LEN: usize = 72;
+/// No index has more pages, times or blocks than this: a block for each point of the largest segment.
+const INDEX_ENTRIES_MAX: u32 = 1 << 26;
 /// Ends the name of a segment that is still being written.
 pub(super) const TEMPORARY: &str = ".tmp";
 /// Ends the name of a segment that was set aside.
@@ -227,6 +230,16 @@ impl Segment {
         start..start + len
     }
 
+    /// Those of them that reach into `from..to`.
+    pub(super) fn blocks_within(&self, series: u32, from: i64, to: i64) -> Range<usize> {
+        let all = self.blocks_of(series);
+        let blocks = &self.index.blocks[all.clone()];
+        let time = |block: &Block| &self.index.times[block.time as usize];
+        let start = blocks.partition_point(|block| time(block).last_at < from);
+        let len = blocks[start..].partition_point(|block| is_before(time(block).first_at, to));
+        all.start + start..all.start + start + len
+    }
+
     pub(super) fn time_of(&self, block: usize) -> &TimeBlock {
         &self.index.times[self.index.blocks[block].time as usize]
     }
@@ -253,6 +266,11 @@ impl Segment {
             return Err(self.refuse(format!("page {page} at byte {offset} has another checksum")));
         }
         PageData::decode(codec, count as usize, &raw).map_err(|why| self.refuse(format!("page {page}: {why}")))
+    }
+
+    /// Reads all pages, and gives the first damage found.
+    pub(super) fn verify(&self) -> Result<()> {
+        (0..self.index.pages.len()).try_for_each(|page| self.read_page(page as u32).map(drop))
     }
 
     /// The points of a block.
@@ -372,6 +390,9 @@ impl Trailer {
         }
         if crc32fast::hash(&raw[..TRAILER_LEN - 4]) != number(TRAILER_LEN - 4) {
             return Err("the trailer has another checksum".to_owned());
+        }
+        if [52, 56, 60].into_iter().any(|at| number(at) > INDEX_ENTRIES_MAX) {
+            return Err("an index too large".to_owned());
         }
         Ok(Self {
             span: Span { from: wide(8), to: wide(16) },
@@ -603,8 +624,10 @@ impl Index {
                 return Err("the qualities of a block lie outside their page".to_owned());
             }
         }
-        let order = |block: &Block| (block.series, self.times[block.time as usize].first_at);
-        if !self.blocks.is_sorted_by_key(order) {
+        let time = |block: &Block| &self.times[block.time as usize];
+        let in_order =
+            |pair: &[Block]| (pair[0].series, time(&pair[0]).last_at) < (pair[1].series, time(&pair[1]).first_at);
+        if !self.blocks.windows(2).all(in_order) {
             return Err("blocks out of order".to_owned());
         }
         Ok(())

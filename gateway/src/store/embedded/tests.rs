@@ -452,3 +452,118 @@ fn readers_see_every_point_while_heads_become_segments() {
     store.seal().unwrap();
     assert_eq!(store.stats().points, 6_000);
 }
+
+/// A store whose one segment has every kind of page.
+fn motley() -> (Arc<MemoryDisk>, Vec<(SeriesId, Point)>) {
+    let mut points = Vec::new();
+    for i in 0..300_i64 {
+        let quality = if i % 7 == 0 { Quality::Suspect } else { Quality::Good };
+        let at = Timestamp::from_nanos(i * 1_000_000_000 + i * i % 37 * 1_000_000);
+        let values = [
+            Value::Float((i * i % 41) as f64 / 10.0),
+            Value::Float((i as f64).sqrt()),
+            Value::Integer(i * 3 + i * i % 5),
+            Value::Boolean(i % 11 < 4),
+            Value::Text(["idle", "running", "fault"][(i * i % 3) as usize].into()),
+            Value::Float(4.0),
+        ];
+        let point = |value| Point { at, value, quality };
+        points.extend(values.into_iter().enumerate().map(|(series, value)| (SeriesId(series as u32), point(value))));
+    }
+    let disk = Arc::new(MemoryDisk::default());
+    let store =
+        EmbeddedStore::open(Arc::clone(&disk) as _, StoreConfig { head_points_max: 9_999, ..config() }).unwrap();
+    store.append(12, &points).unwrap();
+    store.seal().unwrap();
+    (disk, points)
+}
+
+/// Reads everything; what counts is that it ends.
+fn read_all(store: &EmbeddedStore) {
+    let all = Timestamp::MIN..Timestamp::MAX;
+    for series in (0..7).map(SeriesId) {
+        drop(store.range(series, all.clone(), usize::MAX, None));
+        drop(store.latest_at(series, Timestamp::MAX));
+        drop(store.downsample(series, all.clone(), Duration::from_secs(1 << 30)));
+    }
+    drop(store.compact());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, ..ProptestConfig::default() })]
+
+    /// The checksums are made to fit, so that what is read behind them is foreign.
+    #[test]
+    fn a_segment_with_foreign_bytes_never_panics(
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
+        in_trailer in any::<bool>(),
+    ) {
+        let (disk, _) = motley();
+        let file = Arc::clone(locked(&disk.files).values().next().unwrap());
+        {
+            let mut raw = locked(&file);
+            let trailer = raw.len() - 72;
+            let word = |raw: &[u8], at: usize| u32::from_le_bytes(raw[at..at + 4].try_into().unwrap()) as usize;
+            let index = word(&raw, trailer + 24);
+            for (at, byte) in changes {
+                // Of the trailer only the counts: a wrong offset is refused before anything is read.
+                let at = if in_trailer { trailer + [52, 56, 60][at.index(3)] } else { index + at.index(trailer - index) };
+                raw[at] = byte;
+            }
+            let crc = crc32fast::hash(&raw[index..trailer]).to_le_bytes();
+            raw[trailer + 48..trailer + 52].copy_from_slice(&crc);
+            let crc = crc32fast::hash(&raw[trailer..trailer + 68]).to_le_bytes();
+            raw[trailer + 68..].copy_from_slice(&crc);
+        }
+        if let Ok(store) = EmbeddedStore::open(Arc::clone(&disk) as _, config()) {
+            read_all(&store);
+        }
+    }
+}
+
+#[test]
+fn segments_of_the_first_version_are_read_for_ever() {
+    let golden = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/store");
+    let name = "store-0000000000000000-000000000000000c-00000001.seg";
+    let (motley, points) = motley();
+    if std::env::var_os("PORTOLAN_WRITE_GOLDEN").is_some() {
+        let bytes = locked(&locked(&motley.files)[name]).clone();
+        std::fs::create_dir_all(&golden).unwrap();
+        std::fs::write(golden.join(name), bytes).unwrap();
+    }
+    let bytes = std::fs::read(golden.join(name)).unwrap();
+    let disk = Arc::new(MemoryDisk::default());
+    locked(&disk.files).insert(name.to_owned(), Arc::new(Mutex::new(bytes)));
+    let store = EmbeddedStore::open(disk, StoreConfig { check_pages: true, ..config() }).unwrap();
+    assert_eq!(store.applied(), 12);
+    for series in 0..6 {
+        let expected: Vec<Point> = points.iter().filter(|(s, _)| s.0 == series).map(|(_, p)| p.clone()).collect();
+        let page = store.range(SeriesId(series), Timestamp::MIN..Timestamp::MAX, usize::MAX, None).unwrap();
+        assert_eq!(page.points, expected, "series {series}");
+    }
+}
+
+#[test]
+fn points_before_retention_are_gone_and_leave_no_gap() {
+    let disk = Arc::new(MemoryDisk::default());
+    let store = EmbeddedStore::open(Arc::clone(&disk) as _, config()).unwrap();
+    for seq in 1..=50_u64 {
+        store.append(seq, &[(SeriesId(0), point(seq as i64, Value::Integer(1)))]).unwrap();
+        if seq % 5 == 0 {
+            store.seal().unwrap();
+        }
+    }
+    let before = store.stats();
+    store.retain(Timestamp::from_nanos(41)).unwrap();
+    store.compact().unwrap();
+    let after = store.stats();
+    assert!(after.sealed_points == 10 && after.bytes_on_disk < before.bytes_on_disk, "{before:?} {after:?}");
+    assert_eq!(store.applied(), 50);
+    store.append(51, &[(SeriesId(0), point(40, Value::Integer(1)))]).unwrap();
+    assert_eq!(store.latest_at(SeriesId(0), Timestamp::from_nanos(40)).unwrap(), None);
+    drop(store);
+    let store = EmbeddedStore::open(Arc::clone(&disk) as _, config()).unwrap();
+    assert_eq!((store.applied(), store.stats().points), (50, 10));
+    store.retain(Timestamp::from_nanos(1_000)).unwrap();
+    assert_eq!((store.applied(), store.stats().points), (50, 0));
+}

@@ -39,7 +39,18 @@ pub(super) fn start(core: &Arc<Core>) -> io::Result<Vec<JoinHandle<()>>> {
     Ok(vec![thread("store-seal", run_sealing)?, thread("store-compact", run_compacting)?])
 }
 
+/// Tells appenders, who would else wait for ever, that nobody seals any more.
+struct Ending<'a>(&'a Core);
+
+impl Drop for Ending<'_> {
+    fn drop(&mut self) {
+        locked(&self.0.signals).seal_failure = Some("the sealing thread has ended".to_owned());
+        self.0.changed.notify_all();
+    }
+}
+
 fn run_sealing(core: &Core) {
+    let _ending = Ending(core);
     while core.wait_for(|signals| std::mem::take(&mut signals.seal_due)) {
         if core.try_seal() {
             core.after_seal();
@@ -262,6 +273,7 @@ impl Core {
             state.segments = Arc::new(segments);
         }
         for segment in old {
+            self.cache.forget(segment.generation);
             let failed = |source| StoreError::Disk { doing: "removing", name: segment.name.clone(), source };
             self.disk.remove(&segment.name).map_err(failed)?;
         }
