@@ -5,13 +5,12 @@
 //! larger than a tier, they become one of the next. A reading is thus rewritten once for each tier, and
 //! the number of segments grows with the logarithm of what is stored, up to the largest size.
 
-use super::super::{Result, StoreError};
+use super::super::Result;
 use super::columns::Columns;
 use super::merge::{Body, Merge, Source};
 use super::page::PageData;
-use super::segment::{BlockQuality, Pages, Segment, Span, TimeBlock};
+use super::segment::{BlockQuality, Pages, Segment, TimeBlock};
 use super::writer::SegmentWriter;
-use crate::ports::Disk;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
@@ -95,28 +94,7 @@ fn neighbours(segments: &[Arc<Segment>], tier: u64, max: u64) -> usize {
 
 /// Writes the points of `segments`, which are neighbours, into one. Memory: the pages that lie across the
 /// series being merged, some dozens for each segment.
-pub(super) fn merge(
-    disk: &dyn Disk,
-    segments: &[Arc<Segment>],
-    generation: u64,
-    level: usize,
-    oldest: i64,
-) -> Result<Segment> {
-    let (Some(first), Some(last)) = (segments.first(), segments.last()) else {
-        return Err(StoreError::Compress("no segments to merge".to_owned()));
-    };
-    let span = Span { from: first.span.from, to: last.span.to };
-    let mut writer = SegmentWriter::create(disk, span, generation, level)?;
-    match write_merged(&mut writer, segments, oldest) {
-        Ok(()) => writer.finish(),
-        Err(error) => {
-            writer.abandon();
-            Err(error)
-        }
-    }
-}
-
-fn write_merged(writer: &mut SegmentWriter<'_>, segments: &[Arc<Segment>], oldest: i64) -> Result<()> {
+pub(super) fn write_merged(writer: &mut SegmentWriter<'_>, segments: &[Arc<Segment>], oldest: i64) -> Result<()> {
     let mut pages = PagesInUse::new(segments);
     let mut next = vec![0_usize; segments.len()];
     loop {

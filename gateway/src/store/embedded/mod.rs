@@ -144,6 +144,8 @@ struct Core {
     replacing: Mutex<()>,
     signals: Mutex<Signals>,
     changed: Condvar,
+    /// Names of segments that were written but not taken.
+    unsettled: Mutex<Vec<String>>,
     cache: PageCache,
     generation: AtomicU64,
     set_aside: AtomicU64,
@@ -177,6 +179,7 @@ impl EmbeddedStore {
             replacing: Mutex::new(()),
             signals: Mutex::new(Signals::default()),
             changed: Condvar::new(),
+            unsettled: Mutex::default(),
             cache: PageCache::new(config.cached_pages_max),
             generation: AtomicU64::new(generation),
             set_aside: AtomicU64::new(set_aside),

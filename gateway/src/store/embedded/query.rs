@@ -43,7 +43,7 @@ impl SeriesView {
                 page.next = page.points.last().map(|point| point.at);
                 break;
             }
-            let fits = slice.range.start..slice.range.end.min(slice.range.start + room);
+            let fits = slice.range.start..slice.range.start + slice.range.len().min(room);
             let cut = fits.end < slice.range.end;
             page.points.extend(fits.map(|idx| slice.columns.point(idx)));
             if cut {

@@ -4,7 +4,7 @@ use super::super::{Result, StoreError};
 use super::compaction;
 use super::head::Head;
 use super::merge::{Body, Merge, Source};
-use super::segment::{Segment, Span, Uncached};
+use super::segment::{self, Segment, Span, Uncached};
 use super::writer::SegmentWriter;
 use super::{Core, Upkeep, contiguous, locked};
 use std::io;
@@ -183,15 +183,7 @@ impl Core {
         let _sealing = locked(&self.sealing);
         let Some(head) = self.read().frozen.clone() else { return Ok(()) };
         let span = Span { from: head.from, to: head.up_to };
-        let mut writer =
-            SegmentWriter::create(&*self.disk, span, self.next_generation(), self.config.compression_level)?;
-        let segment = match write_head(&mut writer, &head) {
-            Ok(()) => writer.finish()?,
-            Err(error) => {
-                writer.abandon();
-                return Err(error);
-            }
-        };
+        let segment = self.write_segment(span, |writer| write_head(writer, &head))?;
         self.seals.fetch_add(1, Ordering::Relaxed);
         {
             let mut state = self.write();
@@ -205,6 +197,40 @@ impl Core {
         signals.seal_failure = None;
         drop(signals);
         self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Writes a segment of `span`, filled by `fill`.
+    fn write_segment(&self, span: Span, fill: impl FnOnce(&mut SegmentWriter<'_>) -> Result<()>) -> Result<Segment> {
+        self.settle()?;
+        let generation = self.next_generation();
+        let mut writer = SegmentWriter::create(&*self.disk, span, generation, self.config.compression_level)?;
+        if let Err(error) = fill(&mut writer) {
+            writer.abandon();
+            return Err(error);
+        }
+        writer.finish().inspect_err(|_| locked(&self.unsettled).push(segment::file_name(span, generation)))
+    }
+
+    /// Removes segments that were written but not taken, because the disk failed before they were surely
+    /// durable. Nothing is written before they are surely gone: after a crash one of them might be back,
+    /// and must not overlap what was written since.
+    fn settle(&self) -> Result<()> {
+        let mut unsettled = locked(&self.unsettled);
+        if unsettled.is_empty() {
+            return Ok(());
+        }
+        for name in unsettled.iter() {
+            match self.disk.remove(name) {
+                Err(source) if source.kind() != io::ErrorKind::NotFound => {
+                    return Err(StoreError::Disk { doing: "removing", name: name.clone(), source });
+                }
+                _ => {}
+            }
+        }
+        let failed = |source| StoreError::Disk { doing: "syncing", name: "the folder".to_owned(), source };
+        self.disk.sync_folder().map_err(failed)?;
+        unsettled.clear();
         Ok(())
     }
 
@@ -262,8 +288,10 @@ impl Core {
 
     /// Writes `old`, which are neighbours, as one segment, shows it to readers and removes the files.
     fn replace(&self, old: &[Arc<Segment>], oldest: i64) -> Result<()> {
-        let level = self.config.compression_level;
-        let merged = Arc::new(compaction::merge(&*self.disk, old, self.next_generation(), level, oldest)?);
+        let (Some(first), Some(last)) = (old.first(), old.last()) else { return Ok(()) };
+        let span = Span { from: first.span.from, to: last.span.to };
+        let merged = self.write_segment(span, |writer| compaction::write_merged(writer, old, oldest))?;
+        let merged = Arc::new(merged);
         {
             let mut state = self.write();
             let is_old = |segment: &Arc<Segment>| old.iter().any(|old| old.generation == segment.generation);

@@ -94,7 +94,19 @@ impl<'a> SegmentWriter<'a> {
     }
 
     /// Completes the file, makes it durable under its own name, and opens it.
+    ///
+    /// After an error a file of that name may be there or not, now or after a crash.
     pub(super) fn finish(mut self) -> Result<Segment> {
+        match self.complete() {
+            Ok((name, file)) => Ok(Segment::new(name, self.span, self.generation, self.index, self.offset, file)),
+            Err(error) => {
+                self.abandon();
+                Err(error)
+            }
+        }
+    }
+
+    fn complete(&mut self) -> Result<(String, Box<dyn DiskFile>)> {
         for (_, page) in std::mem::take(&mut self.open) {
             self.close(page)?;
         }
@@ -114,7 +126,7 @@ impl<'a> SegmentWriter<'a> {
         self.disk.rename(&self.temporary, &name).map_err(failed("renaming"))?;
         self.disk.sync_folder().map_err(failed("syncing the folder of"))?;
         let file = self.disk.open(&name).map_err(failed("opening"))?;
-        Ok(Segment::new(name, self.span, self.generation, self.index, self.offset, file))
+        Ok((name, file))
     }
 
     /// Removes what was written, as far as the disk lets us; opening the store removes the rest.
