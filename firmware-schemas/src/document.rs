@@ -1,9 +1,19 @@
-//! The documents of the contract, made from the types: a JSON Schema for each payload.
+//! The documents of the contract, made from the types: JSON Schemas, an AsyncAPI description and a C header.
+//!
+//! ```text
+//! telemetry.rs, command.rs, view.rs ─ schemars ─▶ schema  ─▶ schema/*.schema.json
+//!                                                    ├────▶ asyncapi ─▶ schema/asyncapi.json
+//!                                                    └────▶ header   ─▶ include/portolan.h
+//! ```
 //!
 //! A test makes them again and compares; `UPDATE_GOLDEN=1 cargo test -p firmware-schemas` rewrites them.
 
+mod asyncapi;
+mod header;
 mod schema;
 
+pub use asyncapi::asyncapi;
+pub use header::c_header;
 pub use schema::{Payload, schema};
 
 use alloc::string::String;

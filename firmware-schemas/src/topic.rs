@@ -11,6 +11,9 @@ use serde::{Deserialize, Serialize};
 /// The first two levels of every topic. The version changes only when old frames could be misread.
 pub const PREFIX: &str = "portolan/v1";
 
+/// The quality of service of every channel: at least once.
+pub const QOS: u8 = 1;
+
 /// The longest topic, in bytes: the prefix, three identifiers, the longest channel, and separators.
 pub const TOPIC_LEN_MAX: usize = PREFIX.len() + 3 * (crate::id::ID_LEN_MAX + 1) + 1 + "telemetry".len();
 

@@ -1,5 +1,6 @@
 //! A JSON Schema for every payload.
 
+use crate::codec::Encoding;
 use crate::command::{CommandFrame, DesiredFrame};
 use crate::telemetry::{
     AckFrame, BirthFrame, EventFrame, FRAMES_MAX, PositionFrame, ReportedFrame, StatusFrame, TelemetryFrame,
@@ -7,6 +8,7 @@ use crate::telemetry::{
 use crate::topic::Channel;
 use crate::view::{Delta, Snapshot};
 use alloc::format;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use schemars::generate::{Contract, SchemaGenerator, SchemaSettings};
 use schemars::{JsonSchema, Schema};
@@ -86,5 +88,121 @@ pub fn schema(payload: Payload) -> Value {
     document.insert("title".into(), json!(format!("portolan/v1 {}", payload.name())));
     document.extend(root.to_value().as_object().cloned().unwrap_or_default());
     document.insert("$defs".into(), Value::Object(generator.take_definitions(true)));
-    Value::Object(document)
+    let mut document = Value::Object(document);
+    tidy(&mut document);
+    document
+}
+
+/// Descriptions come from doc comments, whose links lead nowhere here; and `format` alone binds no validator.
+fn tidy(value: &mut Value) {
+    match value {
+        Value::Array(items) => items.iter_mut().for_each(tidy),
+        Value::Object(members) => {
+            for (name, member) in &mut *members {
+                match member {
+                    Value::String(text) if name == "description" => {
+                        *text = text.replace("[`", "`").replace("`]", "`");
+                    }
+                    _ => tidy(member),
+                }
+            }
+            if members.get("format").is_some_and(|format| format == "uint32") {
+                members.entry("maximum").or_insert(json!(u32::MAX));
+            }
+        }
+        _ => {}
+    }
+}
+
+/// The schemas of all payloads in one encoding as AsyncAPI components: (the root of each payload, all definitions).
+///
+/// AsyncAPI's own schema language is a superset of JSON Schema draft 7.
+pub(super) fn components(encoding: Encoding) -> (Vec<(Payload, Value)>, Map<String, Value>) {
+    let mut roots = Vec::new();
+    let mut definitions = Map::new();
+    for contract in [Contract::Deserialize, Contract::Serialize] {
+        let suffix = suffix(encoding, &contract);
+        let mut generator = SchemaSettings::draft07()
+            .with(|settings| {
+                settings.contract = contract.clone();
+                settings.definitions_path = "/components/schemas".into();
+                settings.meta_schema = None;
+            })
+            .into_generator();
+        for payload in Payload::all().filter(|payload| payload.contract() == contract) {
+            let mut root = payload.root(&mut generator).to_value();
+            rename_refs(&mut root, suffix);
+            roots.push((payload, root));
+        }
+        for (name, mut definition) in generator.take_definitions(true) {
+            if encoding == Encoding::Cbor {
+                match name.as_str() {
+                    "Timestamp" => definition = cbor_timestamp(),
+                    "Position" => definition = cbor_position(),
+                    _ => {}
+                }
+            }
+            rename_refs(&mut definition, suffix);
+            tidy(&mut definition);
+            definitions.insert(name + suffix, definition);
+        }
+    }
+    (roots, definitions)
+}
+
+fn suffix(encoding: Encoding, contract: &Contract) -> &'static str {
+    match (encoding, contract.is_serialize()) {
+        (Encoding::Json, false) => "",
+        (Encoding::Json, true) => ".sent",
+        (Encoding::Cbor, false) => ".cbor",
+        (Encoding::Cbor, true) => ".sent.cbor",
+    }
+}
+
+fn rename_refs(schema: &mut Value, suffix: &str) {
+    match schema {
+        Value::Array(items) => items.iter_mut().for_each(|item| rename_refs(item, suffix)),
+        Value::Object(members) => {
+            for (name, member) in members {
+                match member {
+                    Value::String(target) if name == "$ref" => *target = target.to_string() + suffix,
+                    _ => rename_refs(member, suffix),
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+fn cbor_timestamp() -> Value {
+    json!({
+        "description": "Integer nanoseconds since 1970-01-01T00:00:00Z.",
+        "type": "integer",
+        "format": "int64",
+    })
+}
+
+fn cbor_position() -> Value {
+    json!({
+        "description": "Degrees north and east (WGS 84), in ten-millionths.",
+        "type": "array",
+        "items": [
+            { "type": "integer", "minimum": -900_000_000, "maximum": 900_000_000 },
+            { "type": "integer", "minimum": -1_800_000_000, "maximum": 1_800_000_000 },
+        ],
+        "minItems": 2,
+        "maxItems": 2,
+    })
+}
+
+/// The definitions behind the payloads of all channels, by name, as they are accepted.
+pub(super) fn definitions() -> Vec<(String, Value)> {
+    let mut generator = SchemaSettings::draft2020_12().into_generator();
+    for channel in Channel::UP.into_iter().chain(Channel::DOWN) {
+        Payload::Channel(channel).root(&mut generator);
+    }
+    let mut definitions: Vec<_> = generator.take_definitions(true).into_iter().collect();
+    definitions.iter_mut().for_each(|(_name, definition)| tidy(definition));
+    definitions.sort_by(|a, b| a.0.cmp(&b.0));
+    definitions
 }

@@ -7,6 +7,7 @@
 mod documents;
 mod facts;
 mod frames;
+mod header;
 
 use std::path::{Path, PathBuf};
 
