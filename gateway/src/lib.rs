@@ -8,6 +8,12 @@
 
 pub mod clock;
 pub mod control;
+pub mod config;
+pub mod recover;
+pub mod runtime;
+pub mod network;
+pub mod server;
+pub mod demo;
 pub mod disk;
 pub mod http;
 pub mod ingest;

@@ -327,12 +327,17 @@ impl Observing<'_> {
         }
     }
 
-    fn check_time(&self, what: impl Fn() -> String, at: Timestamp) -> Result<(), Refusal> {
+    fn check_not_future(&self, what: impl Fn() -> String, at: Timestamp) -> Result<(), Refusal> {
         let ahead = at.since(self.received_at);
         if ahead > self.rules.future_max {
             let (ahead_secs, max_secs) = (ahead.as_secs(), self.rules.future_max.as_secs());
             return Err(Refusal::Future { what: what(), at, ahead_secs, max_secs });
         }
+        Ok(())
+    }
+
+    fn check_time(&self, what: impl Fn() -> String, at: Timestamp) -> Result<(), Refusal> {
+        self.check_not_future(&what, at)?;
         if self.received_at.since(at) > self.rules.retention {
             let retention_days = self.rules.retention.as_secs() / 86_400;
             return Err(Refusal::BeyondRetention { what: what(), at, retention_days });
@@ -431,7 +436,7 @@ impl Observing<'_> {
             self.facts.clear();
             return Ok(());
         }
-        self.check_time(|| "position".to_owned(), frame.at)?;
+        self.check_not_future(|| "position".to_owned(), frame.at)?;
         let carrier = self.known(device).and_then(|known| known.vehicle);
         let vehicle = match (frame.vehicle, carrier) {
             (Some(vehicle), _) if self.state.vehicle_by_id.contains_key(&vehicle) => vehicle,
@@ -464,7 +469,8 @@ impl Observing<'_> {
         }
         let mut in_this_frame = Vec::new();
         for (at, event) in frame.events.iter().enumerate() {
-            self.check_time(|| format!("event {at}"), event.at)?;
+            // However old: what happened to stock counts, retention is for readings.
+            self.check_not_future(|| format!("event {at}"), event.at)?;
             self.check_event(at, topic_site, event, &mut in_this_frame)?;
         }
         let (received_at, site) = (self.received_at, topic_site.clone());

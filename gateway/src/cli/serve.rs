@@ -1,0 +1,90 @@
+//! `portolan serve`.
+
+use super::{Configured, Ended};
+use clap::Args;
+use gateway::config::{Config, Loaded};
+use gateway::server::Server;
+use std::path::PathBuf;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Short forms of the keys that are set most often.
+#[derive(Args)]
+pub(crate) struct Flags {
+    /// Where journal, snapshots and store are kept (`data_folder`).
+    #[arg(long, value_name = "FOLDER")]
+    data: Option<PathBuf>,
+    /// The network to load (`network_folder`).
+    #[arg(long, value_name = "FOLDER")]
+    network: Option<PathBuf>,
+    /// Where HTTP listens (`http.listen`).
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    http: Option<String>,
+    /// Where the embedded broker listens (`mqtt.embedded.listen`).
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    mqtt: Option<String>,
+    /// Whose network (`tenant`).
+    #[arg(long)]
+    tenant: Option<String>,
+}
+
+impl Flags {
+    pub(crate) fn load(&self, configured: &Configured) -> Result<Loaded, super::Failure> {
+        let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
+        configured.load(&[
+            ("data_folder", path(&self.data), "--data"),
+            ("network_folder", path(&self.network), "--network"),
+            ("http.listen", self.http.clone(), "--http"),
+            ("mqtt.embedded.listen", self.mqtt.as_ref().map(|address| format!("[{address:?}]")), "--mqtt"),
+            ("tenant", self.tenant.clone(), "--tenant"),
+        ])
+    }
+}
+
+pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
+    let Loaded { config, .. } = flags.load(configured)?;
+    runtime()?.block_on(async {
+        let server = Server::start(&config).await?;
+        announce(&config, &server);
+        until_stopped(server).await
+    })
+}
+
+/// The runtime for everything but the core thread and the embedded broker, which have their own.
+pub(crate) fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).thread_name("io").enable_all().build()
+}
+
+/// Where to find it, for people.
+pub(crate) fn announce(config: &Config, server: &Server) {
+    let http = server.http_address();
+    eprintln!("portolan {} is up", env!("CARGO_PKG_VERSION"));
+    eprintln!("  twin      http://{http}/");
+    eprintln!("  API       http://{http}/docs");
+    match server.mqtt_address() {
+        Some(mqtt) => eprintln!("  MQTT      {mqtt} (embedded), topics portolan/v1/{}/…", config.tenant),
+        None => eprintln!(
+            "  MQTT      {}:{} (external), topics portolan/v1/{}/…",
+            config.mqtt.external.host, config.mqtt.external.port, config.tenant
+        ),
+    }
+    eprintln!("  data      {}", config.data_folder.display());
+    eprintln!("  stop      Ctrl-C");
+}
+
+/// Runs until a signal comes or the plane ends by itself; then stops in order.
+pub(crate) async fn until_stopped(server: Server) -> Ended {
+    let mut ended = server.ended();
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        _ = ended.wait_for(|ended| *ended) => {}
+    }
+    eprintln!("stopping");
+    // A second signal ends it at once; the journal holds everything that was acknowledged.
+    tokio::select! {
+        result = server.stop() => result?,
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

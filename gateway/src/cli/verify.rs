@@ -1,0 +1,63 @@
+//! `portolan verify`: the twin and the readings, rebuilt from the whole journal, against what a restart uses.
+
+use super::serve::Flags;
+use super::{Configured, Ended, Failure};
+use anyhow::Context;
+use gateway::clock::SystemClock;
+use gateway::config::Loaded;
+use gateway::journal::{JournalConfig, Verify};
+use gateway::recover::{Recovered, rebuild, recover};
+use gateway::store::{Store, StoreConfig};
+use std::collections::BTreeMap;
+
+pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
+    let Loaded { config, .. } = flags.load(configured)?;
+    let journal_config = JournalConfig { verify: Verify::Everything, ..JournalConfig::default() };
+    let Recovered { journal, twin, store, snapshot_seq, .. } =
+        recover(&config.data_folder, journal_config, StoreConfig::default(), &SystemClock)
+            .with_context(|| format!("recovering from {}", config.data_folder.display()))?;
+    // The store keeps one point for each series and time: the last that arrived.
+    let mut points: BTreeMap<u32, BTreeMap<i64, u64>> = BTreeMap::new();
+    let mut readings = 0_u64;
+    let rebuilt = rebuild(&journal.reader(), &mut |seq, reading| {
+        points.entry(reading.series.0).or_default().insert(reading.at.as_nanos(), seq);
+        readings += 1;
+    })?;
+    let same_twin = rebuilt.to_bytes()? == twin.to_bytes()?;
+    let (mut expected, mut found, mut wrong_series) = (0_u64, 0_u64, Vec::new());
+    for (series, times) in &points {
+        let (span, mut after, mut n) =
+            (firmware_schemas::quantity::Timestamp::MIN..firmware_schemas::quantity::Timestamp::MAX, None, 0);
+        loop {
+            let page = store.range(firmware_schemas::fact::SeriesId(*series), span.clone(), 50_000, after)?;
+            n += page.points.iter().filter(|point| times.contains_key(&point.at.as_nanos())).count() as u64;
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        expected += times.len() as u64;
+        found += n;
+        if n != times.len() as u64 {
+            wrong_series.push(*series);
+        }
+    }
+    let ok = same_twin && wrong_series.is_empty();
+    if configured.json {
+        let report = serde_json::json!({
+            "ok": ok, "records": journal.durable().0, "snapshot": snapshot_seq, "same_twin": same_twin,
+            "readings_in_journal": readings, "points_expected": expected, "points_in_store": found,
+            "series": points.len(), "wrong_series": wrong_series,
+        });
+        println!("{report}");
+    } else {
+        println!("records in the journal    {}", journal.durable());
+        println!("twin rebuilt from all     {}", if same_twin { "equal, byte for byte" } else { "DIFFERENT" });
+        println!("readings in the journal   {readings} in {} series", points.len());
+        println!("points in the store       {found} of {expected}");
+        for series in wrong_series {
+            println!("series {series} differs");
+        }
+    }
+    if ok { Ok(()) } else { Err(Failure::FoundProblems) }
+}

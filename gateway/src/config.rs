@@ -1,0 +1,509 @@
+//! Configuration: flag > environment > file > default, unknown keys refused by name.
+//!
+//! Every key has one dotted name: `http.listen` stands in `portolan.toml` under `[http]`, in the
+//! environment as `PORTOLAN_HTTP__LISTEN` (two underscores for a dot), and on the command line as
+//! `--set http.listen=…`.
+
+use firmware_schemas::id::TenantId;
+use firmware_schemas::quantity::Metres;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use toml::{Table, Value};
+use twin::alert::AlertRules;
+use twin::observe::{ObserveRules, Validation};
+
+/// The file that is read when it is there and no other is named.
+pub const DEFAULT_FILE: &str = "portolan.toml";
+/// What the names of our environment variables start with.
+pub const ENVIRONMENT_PREFIX: &str = "PORTOLAN_";
+/// Environment variables with our prefix that are not configuration keys.
+const NOT_KEYS: [&str; 4] = ["PORTOLAN_CONFIG", "PORTOLAN_LOG", "PORTOLAN_SHARED", "PORTOLAN_REQUIRE_PEERS"];
+
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $ty:ty = $default:expr,)+ }) => {
+        $(#[$doc])*
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name {
+            $($(#[$field_doc])* pub $field: $ty,)+
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($field: $default,)+ }
+            }
+        }
+    };
+}
+
+section! {
+    /// All of it.
+    Config {
+        /// Whose network: the second level of every topic.
+        tenant: String = "demo".into(),
+        /// Where journal, snapshots and store are kept.
+        data_folder: PathBuf = "portolan-data".into(),
+        /// The network that is loaded at the start; none when empty.
+        network_folder: PathBuf = PathBuf::new(),
+        /// HTTP.
+        http: Http = Http::default(),
+        /// MQTT.
+        mqtt: Mqtt = Mqtt::default(),
+        /// The journal.
+        journal: Journal = Journal::default(),
+        /// The time-series store.
+        store: Store = Store::default(),
+        /// The rules for what devices send.
+        ingest: Ingest = Ingest::default(),
+        /// The rules for alerts.
+        alerts: Alerts = Alerts::default(),
+    }
+}
+section! {
+    /// The HTTP server.
+    Http {
+        /// Where it listens. Anyone who reaches it may read and command: keep it on loopback or behind a proxy
+        /// that asks who is there.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8460)),
+        /// Deltas that a client may be behind before it gets a snapshot instead.
+        stream_deltas_max: usize = 4_096,
+        /// Requests that wait for the plane; one more is answered 503.
+        requests_max: usize = 1_024,
+    }
+}
+/// Which broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BrokerKind {
+    /// Our own, started with the gateway.
+    Embedded,
+    /// One that runs already.
+    External,
+}
+section! {
+    /// MQTT.
+    Mqtt {
+        /// Which broker.
+        broker: BrokerKind = BrokerKind::Embedded,
+        /// Messages that wait for the core thread; when full, nobody reads from the sockets.
+        queue_max: usize = 8_192,
+        /// Our own broker.
+        embedded: Embedded = Embedded::default(),
+        /// One that runs already.
+        external: External = External::default(),
+    }
+}
+section! {
+    /// The broker that the gateway starts.
+    Embedded {
+        /// Where it listens for plain MQTT.
+        listen: Vec<SocketAddr> = vec![SocketAddr::from(([127, 0, 0, 1], 1883))],
+        /// Where it listens for MQTT over TLS; needs `certificate_file` and `key_file`.
+        listen_tls: Vec<SocketAddr> = Vec::new(),
+        /// Its certificate chain, PEM.
+        certificate_file: PathBuf = PathBuf::new(),
+        /// Its private key, PEM.
+        key_file: PathBuf = PathBuf::new(),
+        /// Devices must show a certificate signed by one of these, PEM; anybody may come when empty.
+        device_roots_file: PathBuf = PathBuf::new(),
+        /// A file of `user:password` lines; anybody may come when empty.
+        users_file: PathBuf = PathBuf::new(),
+    }
+}
+section! {
+    /// The broker that runs already.
+    External {
+        /// Name or address.
+        host: String = "127.0.0.1".into(),
+        /// 1883, or 8883 with TLS.
+        port: u16 = 1883,
+        /// The name that the broker keeps our session under; different for each gateway.
+        client_id: String = "portolan".into(),
+        /// Gateways of one group share the messages; none when empty.
+        shared_group: String = String::new(),
+        /// Messages that may be unacknowledged at once.
+        in_flight_max: u16 = 8_192,
+        /// User name; none when empty.
+        user: String = String::new(),
+        /// A file that holds the password.
+        password_file: PathBuf = PathBuf::new(),
+        /// Speak TLS.
+        tls: bool = false,
+        /// Whom to believe, PEM; the system's roots when empty.
+        roots_file: PathBuf = PathBuf::new(),
+        /// Our own certificate chain, PEM, when the broker wants one.
+        certificate_file: PathBuf = PathBuf::new(),
+        /// Its private key, PEM.
+        key_file: PathBuf = PathBuf::new(),
+    }
+}
+section! {
+    /// The journal and the snapshots of the twin beside it.
+    Journal {
+        /// A batch is written when it is this old, or the queue is empty, whichever comes first.
+        batch_wait_millis: u64 = 5,
+        /// … or holds so many facts.
+        batch_facts_max: usize = 256,
+        /// … or so many bytes.
+        batch_bytes_max: usize = 1 << 20,
+        /// A segment is closed before it grows past this.
+        segment_bytes_max: u64 = 64 << 20,
+        /// So much of the disk stays free.
+        free_bytes_min: u64 = 16 << 20,
+        /// The twin is saved after so many facts.
+        snapshot_facts: u64 = 200_000,
+    }
+}
+section! {
+    /// The time-series store.
+    Store {
+        /// How long readings are kept.
+        retention_days: u32 = 400,
+        /// Points in memory before they are written as a segment.
+        head_points_max: usize = 1_000_000,
+        /// … or when the oldest of them has waited so long.
+        seal_secs: u64 = 600,
+    }
+}
+section! {
+    /// The rules for what devices send.
+    Ingest {
+        /// How far ahead of our clock a device's time may be.
+        future_max_secs: u64 = 300,
+        /// Take in devices that no network names, under sites that it does.
+        register_unknown_devices: bool = true,
+        /// How many devices there may be.
+        devices_max: usize = 1_000_000,
+        /// A reading outside its limits: `enforce` refuses the frame, `flag` keeps it as suspect, `off`.
+        limits: Limits = Limits::Flag,
+    }
+}
+/// What is done with a reading outside its limits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Limits {
+    /// The frame is refused.
+    Enforce,
+    /// The reading is kept as suspect.
+    Flag,
+    /// Nothing.
+    Off,
+}
+section! {
+    /// The rules for alerts.
+    Alerts {
+        /// How long a metric may be outside its limits.
+        out_of_range_secs: u64 = 600,
+        /// How many intervals a device may be silent.
+        silent_intervals: u32 = 3,
+        /// After how many it counts as lost.
+        lost_intervals: u32 = 20,
+        /// How far off its lane a ship may be.
+        off_lane_sea_m: u64 = 80_000,
+        /// How far off its lane any other vehicle may be.
+        off_lane_land_m: u64 = 30_000,
+        /// How late a shipment may be.
+        late_secs: u64 = 1_800,
+        /// How late before it is critical.
+        late_critical_secs: u64 = 86_400,
+    }
+}
+
+/// Where a value came from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Nobody said anything else.
+    Default,
+    /// This file.
+    File(PathBuf),
+    /// This environment variable.
+    Environment(String),
+    /// This flag.
+    Flag(String),
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Default => f.write_str("default"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Environment(name) => write!(f, "environment {name}"),
+            Self::Flag(flag) => write!(f, "flag {flag}"),
+        }
+    }
+}
+
+/// Why there is no configuration.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A file that was named cannot be read.
+    #[error("cannot read {}: {source}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Not TOML, an unknown key, or a value of the wrong type.
+    #[error("{origin}: {why}")]
+    Wrong {
+        /// Where it stands.
+        origin: Origin,
+        /// What is wrong.
+        why: String,
+    },
+    /// Each value is fine by itself, but they contradict each other or name something impossible.
+    #[error("{key}: {why}")]
+    Value {
+        /// The dotted name.
+        key: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// A configuration, with where each value came from.
+#[derive(Clone, Debug)]
+pub struct Loaded {
+    /// The values.
+    pub config: Config,
+    /// Where those came from that are not defaults, by dotted name.
+    pub origins: BTreeMap<String, Origin>,
+}
+
+/// Reads the file (`None`: [`DEFAULT_FILE`] if it is there), then the environment, then the flags
+/// (dotted name, value as text, the flag as it was written).
+pub fn load(
+    file: Option<&Path>,
+    environment: impl Iterator<Item = (String, String)>,
+    flags: &[(String, String, String)],
+) -> Result<Loaded, ConfigError> {
+    let mut layers: Vec<(Origin, Table)> = Vec::new();
+    let path = file.map_or_else(|| PathBuf::from(DEFAULT_FILE), Path::to_path_buf);
+    match std::fs::read_to_string(&path) {
+        Ok(text) => {
+            let origin = Origin::File(path);
+            let table = text.parse::<Table>().map_err(|why| wrong(&origin, why))?;
+            layers.push((origin, table));
+        }
+        Err(why) if file.is_none() && why.kind() == std::io::ErrorKind::NotFound => {}
+        Err(source) => return Err(ConfigError::Read { path, source }),
+    }
+    let mut variables: Vec<_> = environment
+        .filter(|(name, _)| name.starts_with(ENVIRONMENT_PREFIX) && !NOT_KEYS.contains(&name.as_str()))
+        .collect();
+    variables.sort();
+    for (name, value) in variables {
+        let key = name[ENVIRONMENT_PREFIX.len()..].to_lowercase().replace("__", ".");
+        layers.push((Origin::Environment(name), single(&key, &value)));
+    }
+    for (key, value, flag) in flags {
+        layers.push((Origin::Flag(flag.clone()), single(key, value)));
+    }
+    let (mut merged, mut origins) = (Table::new(), BTreeMap::new());
+    for (origin, table) in layers {
+        // Each layer by itself, so that an error names the layer that it stands in.
+        Config::deserialize(table.clone()).map_err(|why| wrong(&origin, why))?;
+        merge(&mut merged, table, "", &origin, &mut origins);
+    }
+    let config = Config::deserialize(merged).map_err(|why| wrong(&Origin::Default, why))?;
+    config.check()?;
+    Ok(Loaded { config, origins })
+}
+
+fn wrong(origin: &Origin, why: impl fmt::Display) -> ConfigError {
+    ConfigError::Wrong { origin: origin.clone(), why: why.to_string().trim_end().to_owned() }
+}
+
+/// `a.b.c = value` as nested tables. The value is TOML where it can be, else text.
+fn single(key: &str, value: &str) -> Table {
+    let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("v"));
+    let is_bare = !matches!(parsed, None | Some(Value::String(_) | Value::Datetime(_)));
+    let value = match parsed {
+        Some(parsed) if is_bare => parsed,
+        Some(Value::String(text)) => Value::String(text),
+        _ => Value::String(value.to_owned()),
+    };
+    let mut levels = key.rsplit('.');
+    let mut table = Table::new();
+    table.insert(levels.next().unwrap_or_default().to_owned(), value);
+    for level in levels {
+        table = Table::from_iter([(level.to_owned(), Value::Table(table))]);
+    }
+    table
+}
+
+fn merge(into: &mut Table, from: Table, prefix: &str, origin: &Origin, origins: &mut BTreeMap<String, Origin>) {
+    for (key, value) in from {
+        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match (into.get_mut(&key), value) {
+            (Some(Value::Table(into)), Value::Table(from)) => merge(into, from, &name, origin, origins),
+            (_, Value::Table(from)) => {
+                let mut table = Table::new();
+                merge(&mut table, from, &name, origin, origins);
+                into.insert(key, Value::Table(table));
+            }
+            (_, value) => {
+                origins.insert(name, origin.clone());
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+impl Loaded {
+    /// Every key with its value as TOML and its origin, sorted by name.
+    pub fn listed(&self) -> Vec<(String, String, Origin)> {
+        let mut listed = Vec::new();
+        if let Ok(Value::Table(table)) = Value::try_from(&self.config) {
+            list(&table, "", &mut |name, value| {
+                let origin = self.origins.get(&name).cloned().unwrap_or(Origin::Default);
+                listed.push((name, value.to_string(), origin));
+            });
+        }
+        listed.sort_by(|a, b| a.0.cmp(&b.0));
+        listed
+    }
+}
+
+fn list(table: &Table, prefix: &str, each: &mut impl FnMut(String, &Value)) {
+    for (key, value) in table {
+        let name = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match value {
+            Value::Table(table) => list(table, &name, each),
+            value => each(name, value),
+        }
+    }
+}
+
+impl Config {
+    /// The tenant; checked when the configuration was loaded.
+    pub fn tenant(&self) -> Result<TenantId, ConfigError> {
+        TenantId::new(&self.tenant).map_err(|why| ConfigError::Value { key: "tenant", why: why.to_string() })
+    }
+
+    fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |key, why: &str| Err(ConfigError::Value { key, why: why.to_owned() });
+        self.tenant()?;
+        let embedded = &self.mqtt.embedded;
+        if self.mqtt.broker == BrokerKind::Embedded {
+            if embedded.listen.is_empty() && embedded.listen_tls.is_empty() {
+                return wrong("mqtt.embedded.listen", "the embedded broker needs an address to listen on");
+            }
+            let has_identity = !embedded.certificate_file.as_os_str().is_empty() && !embedded.key_file.as_os_str().is_empty();
+            if !embedded.listen_tls.is_empty() && !has_identity {
+                return wrong("mqtt.embedded.listen_tls", "needs certificate_file and key_file");
+            }
+        }
+        if !self.mqtt.external.user.is_empty() && self.mqtt.external.password_file.as_os_str().is_empty() {
+            return wrong("mqtt.external.password_file", "a user needs a password");
+        }
+        for (key, is_zero) in [
+            ("http.stream_deltas_max", self.http.stream_deltas_max == 0),
+            ("http.requests_max", self.http.requests_max == 0),
+            ("mqtt.queue_max", self.mqtt.queue_max == 0),
+            ("mqtt.external.in_flight_max", self.mqtt.external.in_flight_max == 0),
+            ("journal.batch_facts_max", self.journal.batch_facts_max == 0),
+            ("journal.batch_bytes_max", self.journal.batch_bytes_max == 0),
+            ("journal.segment_bytes_max", self.journal.segment_bytes_max < 1 << 20),
+            ("journal.snapshot_facts", self.journal.snapshot_facts == 0),
+            ("store.retention_days", self.store.retention_days == 0),
+            ("store.head_points_max", self.store.head_points_max == 0),
+        ] {
+            if is_zero {
+                return wrong(key, "is too small");
+            }
+        }
+        Ok(())
+    }
+
+    /// The rules for what devices send.
+    pub fn observe_rules(&self) -> ObserveRules {
+        ObserveRules {
+            future_max: Duration::from_secs(self.ingest.future_max_secs),
+            retention: self.retention(),
+            register_unknown_devices: self.ingest.register_unknown_devices,
+            devices_max: self.ingest.devices_max,
+            validation: match self.ingest.limits {
+                Limits::Enforce => Validation::Enforce,
+                Limits::Flag => Validation::Flag,
+                Limits::Off => Validation::Off,
+            },
+        }
+    }
+
+    /// How long readings are kept.
+    pub fn retention(&self) -> Duration {
+        Duration::from_secs(u64::from(self.store.retention_days) * 86_400)
+    }
+
+    /// The rules for alerts.
+    pub fn alert_rules(&self) -> AlertRules {
+        let Alerts {
+            out_of_range_secs,
+            silent_intervals,
+            lost_intervals,
+            off_lane_sea_m,
+            off_lane_land_m,
+            late_secs,
+            late_critical_secs,
+        } = self.alerts;
+        AlertRules {
+            out_of_range_after: Duration::from_secs(out_of_range_secs),
+            silent_after_intervals: silent_intervals,
+            lost_after_intervals: lost_intervals,
+            off_lane_sea: Metres(off_lane_sea_m),
+            off_lane_land: Metres(off_lane_land_m),
+            late_after: Duration::from_secs(late_secs),
+            late_critical_after: Duration::from_secs(late_critical_secs),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn from(file: &str, environment: &[(&str, &str)], flags: &[(&str, &str)]) -> Result<Loaded, String> {
+        let folder = std::env::temp_dir().join(format!("portolan-config-{}-{:p}", std::process::id(), &file));
+        std::fs::write(&folder, file).unwrap();
+        let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let flags: Vec<_> =
+            flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned(), format!("--set {key}"))).collect();
+        let loaded = load(Some(&folder), environment, &flags).map_err(|why| why.to_string());
+        std::fs::remove_file(&folder).unwrap();
+        loaded
+    }
+
+    #[test]
+    fn flag_beats_environment_beats_file_beats_default() {
+        let file = "tenant = \"file\"\n[http]\nlisten = \"127.0.0.1:1\"\n[store]\nretention_days = 7";
+        let environment = [("PORTOLAN_TENANT", "env"), ("PORTOLAN_HTTP__LISTEN", "127.0.0.1:2"), ("OTHER", "x")];
+        let loaded = from(file, &environment, &[("tenant", "flag")]).unwrap();
+        assert_eq!(loaded.config.tenant, "flag");
+        assert_eq!(loaded.config.http.listen.port(), 2);
+        assert_eq!(loaded.config.store.retention_days, 7);
+        assert_eq!(loaded.config.journal, Journal::default());
+        assert_eq!(loaded.origins["http.listen"], Origin::Environment("PORTOLAN_HTTP__LISTEN".into()));
+        assert!(!loaded.origins.contains_key("journal.segment_bytes_max"));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_by_name_and_place() {
+        let check = |result: Result<Loaded, String>, parts: &[&str]| {
+            let why = result.unwrap_err();
+            assert!(parts.iter().all(|part| why.contains(part)), "{why}");
+        };
+        check(from("[http]\nlissten = \"x\"", &[], &[]), &["file", "lissten"]);
+        check(from("", &[("PORTOLAN_HTTP__LISSTEN", "x")], &[]), &["PORTOLAN_HTTP__LISSTEN", "lissten"]);
+        check(from("", &[], &[("mqtt.qos", "2")]), &["--set mqtt.qos", "qos"]);
+        check(from("[store]\nretention_days = \"many\"", &[], &[]), &["file", "retention_days"]);
+        check(from("tenant = \"a/b\"", &[], &[]), &["tenant", "'/'"]);
+        check(from("[store]\nretention_days = 0", &[], &[]), &["store.retention_days"]);
+    }
+}

@@ -1,0 +1,173 @@
+//! From disk to a running state: the journal is the truth, the snapshot and the store's segments only
+//! save time.
+
+use crate::disk::{Folder, FolderError};
+use crate::journal::{Journal, JournalConfig, JournalError, JournalReader, ReadError, Recovery, Seq, snapshot};
+use crate::ports::{Clock, Disk};
+use crate::runtime::point;
+use crate::store::{EmbeddedStore, Store, StoreConfig, StoreError};
+use firmware_schemas::fact::{Fact, FactError, SeriesReading};
+use firmware_schemas::quantity::Timestamp;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use tracing::{info, warn};
+use twin::Twin;
+use twin::snapshot::SNAPSHOT_VERSION;
+
+/// Why the state cannot be brought back.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecoverError {
+    /// A data folder cannot be used.
+    #[error(transparent)]
+    Folder(#[from] FolderError),
+    /// The journal cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
+    /// The journal cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// Snapshots cannot be looked at.
+    #[error(transparent)]
+    Snapshot(#[from] snapshot::SnapshotError),
+    /// The store cannot be opened.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A record is not a fact that this build knows.
+    #[error("journal record {seq}: {why}")]
+    Fact {
+        /// Which record.
+        seq: u64,
+        /// What is wrong with it.
+        why: FactError,
+    },
+    /// A fact does not fit the facts before it.
+    #[error(transparent)]
+    Dangling(#[from] twin::apply::Dangling),
+}
+
+/// Everything as it was when the process ended.
+pub struct Recovered {
+    /// The journal, ready to write.
+    pub journal: Journal,
+    /// Where journal and snapshots are.
+    pub disk: Arc<dyn Disk>,
+    /// The twin after the journal's last record.
+    pub twin: Twin,
+    /// The record in the newest snapshot.
+    pub snapshot_seq: u64,
+    /// The store, with every point of the journal.
+    pub store: Arc<EmbeddedStore>,
+    /// What the journal's end looked like.
+    pub recovery: Recovery,
+    /// How many records were replayed.
+    pub replayed: u64,
+    /// How long it all took.
+    pub took: Duration,
+}
+
+/// The folders below the data folder.
+pub const JOURNAL_FOLDER: &str = "journal";
+/// The folders below the data folder.
+pub const STORE_FOLDER: &str = "store";
+
+/// Opens the data folder and brings twin and store up to the journal's end.
+pub fn recover(
+    data: &Path,
+    journal_config: JournalConfig,
+    store_config: StoreConfig,
+    clock: &dyn Clock,
+) -> Result<Recovered, RecoverError> {
+    let disk: Arc<dyn Disk> = Arc::new(Folder::open(data.join(JOURNAL_FOLDER))?);
+    let store_disk: Arc<dyn Disk> = Arc::new(Folder::open(data.join(STORE_FOLDER))?);
+    recover_from(disk, store_disk, journal_config, store_config, clock)
+}
+
+/// The same on any disks.
+pub fn recover_from(
+    disk: Arc<dyn Disk>,
+    store_disk: Arc<dyn Disk>,
+    mut journal_config: JournalConfig,
+    store_config: StoreConfig,
+    clock: &dyn Clock,
+) -> Result<Recovered, RecoverError> {
+    let began = clock.monotonic();
+    let loaded = snapshot::load_newest(disk.as_ref(), SNAPSHOT_VERSION)?;
+    for skipped in &loaded.skipped {
+        warn!(%skipped, "a snapshot of the twin cannot be used; more is replayed");
+    }
+    let mut twin = Twin::default();
+    if let Some(snapshot) = loaded.snapshot {
+        match Twin::from_bytes(&snapshot.bytes) {
+            Ok(saved) => twin = saved,
+            Err(why) => warn!(%why, "the snapshot of the twin cannot be used; all is replayed"),
+        }
+    }
+    let snapshot_seq = twin.revision;
+    let store = Arc::new(EmbeddedStore::open(store_disk, store_config)?);
+    // Both were written from durable records, so a journal that ends before them has lost its end.
+    journal_config.known_durable = Seq(snapshot_seq.max(store.applied()));
+    let (journal, recovery) = Journal::open(disk.clone(), journal_config)?;
+    let from = Seq(snapshot_seq.min(store.applied()) + 1);
+    let replayed = replay(&journal.reader(), from, &mut twin, store.as_ref())?;
+    let took = clock.monotonic().saturating_sub(began);
+    info!(
+        snapshot = snapshot_seq,
+        sealed = store.applied(),
+        durable = recovery.durable.0,
+        replayed,
+        torn_bytes = recovery.torn_bytes,
+        took_millis = took.as_millis() as u64,
+        "state recovered"
+    );
+    Ok(Recovered { journal, disk, twin, snapshot_seq, store, recovery, replayed, took })
+}
+
+/// Folds the records from `from` on into `twin` and `store`, each from where it is; gives how many.
+fn replay(reader: &JournalReader, from: Seq, twin: &mut Twin, store: &dyn Store) -> Result<u64, RecoverError> {
+    let mut records = reader.read_from(from)?;
+    let (mut touched, mut replayed, applied) = (Vec::new(), 0, store.applied());
+    while let Some(record) = records.next_record()? {
+        let seq = record.seq.0;
+        let fact = Fact::decode(record.payload).map_err(|why| RecoverError::Fact { seq, why })?;
+        if seq > twin.revision {
+            touched.clear();
+            twin.apply(seq, &fact, &mut touched)?;
+        }
+        if seq > applied
+            && let Fact::Readings { readings, .. } = fact
+        {
+            let points: Vec<_> = readings.into_iter().map(point).collect();
+            store.append(seq, &points)?;
+        }
+        replayed += 1;
+    }
+    if twin.revision > applied {
+        store.append(twin.revision, &[])?;
+    }
+    Ok(replayed)
+}
+
+/// The twin that follows from the whole journal, from its first record, and the readings in it.
+pub fn rebuild(reader: &JournalReader, each_reading: &mut dyn FnMut(u64, &SeriesReading)) -> Result<Twin, RecoverError> {
+    let (mut twin, mut touched) = (Twin::default(), Vec::new());
+    let mut records = reader.read_from(Seq::FIRST)?;
+    while let Some(record) = records.next_record()? {
+        let seq = record.seq.0;
+        let fact = Fact::decode(record.payload).map_err(|why| RecoverError::Fact { seq, why })?;
+        touched.clear();
+        twin.apply(seq, &fact, &mut touched)?;
+        if let Fact::Readings { readings, .. } = &fact {
+            readings.iter().for_each(|reading| each_reading(seq, reading));
+        }
+    }
+    Ok(twin)
+}
+
+/// The newest time in the twin, for clocks that must not go back.
+pub fn newest_time(twin: &Twin) -> Option<Timestamp> {
+    let heard = twin.devices.iter().filter_map(|device| device.heard_at).max();
+    let alerts = twin.alerts.values().map(|alert| alert.updated_at).max();
+    heard.max(alerts)
+}

@@ -1,0 +1,343 @@
+//! Everything together: recover, listen, run, stop in order.
+
+use crate::config::{BrokerKind, Config, ConfigError};
+use crate::control::ControlConfig;
+use crate::http::stream::Hub;
+use crate::http::{App, Published};
+use crate::ingest::broker::{Broker, BrokerConfig, BrokerError, TlsListen};
+use crate::ingest::mqtt::{BrokerAddress, Link, LinkConfig, LinkError};
+use crate::ingest::outbound::{Outbound, OutboundConfig};
+use crate::ingest::tls::{Identity, Roots, TlsOptions};
+use crate::ingest::{Credentials, Inbound, LinkState, Secret, upward_filters};
+use crate::instrument::{Health, Metrics};
+use crate::journal::JournalConfig;
+use crate::network::{self, NetworkLoadError};
+use crate::ports::{Bus, Clock};
+use crate::recover::{RecoverError, recover};
+use crate::runtime::{Parts, Plane, PlaneError, RuntimeConfig};
+use crate::store::{Store, StoreConfig};
+use arc_swap::ArcSwap;
+use firmware_schemas::quantity::Timestamp;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use tracing::info;
+use twin::network::Network;
+
+/// How long the parts may take to stop.
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// Why the gateway does not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A value of the configuration.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The network.
+    #[error(transparent)]
+    Network(#[from] NetworkLoadError),
+    /// The data folder.
+    #[error("data folder {}: {source}", folder.display())]
+    Recover {
+        /// Which.
+        folder: PathBuf,
+        /// Why.
+        source: RecoverError,
+    },
+    /// The embedded broker.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// The link to an external broker.
+    #[error(transparent)]
+    Link(#[from] LinkError),
+    /// A file with a secret.
+    #[error("cannot read {}: {source}", path.display())]
+    Secret {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The HTTP port.
+    #[error("cannot listen for HTTP on {address}: {source}")]
+    Http {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The plane.
+    #[error(transparent)]
+    Plane(#[from] PlaneError),
+}
+
+enum Mqtt {
+    Embedded(Arc<Broker>),
+    External(Link, Arc<Outbound>),
+}
+
+/// A running gateway.
+pub struct Server {
+    plane: Plane,
+    mqtt: Mqtt,
+    http: JoinHandle<std::io::Result<()>>,
+    stop_http: watch::Sender<bool>,
+    http_address: SocketAddr,
+    mqtt_address: Option<SocketAddr>,
+    health: Arc<Health>,
+    published: Arc<ArcSwap<Published>>,
+}
+
+impl Server {
+    /// Recovers the state, loads the network that the configuration names, and listens on the machine's
+    /// clock.
+    pub async fn start(config: &Config) -> Result<Self, StartError> {
+        let network = load_network(config)?;
+        Self::start_with(config, network.as_ref(), |_newest| Arc::new(crate::clock::SystemClock)).await
+    }
+
+    /// The same with this network; `clock` makes the clock once the newest time in the recovered state is
+    /// known.
+    pub async fn start_with(
+        config: &Config,
+        network: Option<&Network>,
+        clock: impl FnOnce(Option<Timestamp>) -> Arc<dyn Clock>,
+    ) -> Result<Self, StartError> {
+        let tenant = config.tenant()?;
+        // Ports first: a second gateway or a taken port is found before anything is touched.
+        let address = config.http.listen;
+        let listener = TcpListener::bind(address).await.map_err(|source| StartError::Http { address, source })?;
+        let http_address = listener.local_addr().map_err(|source| StartError::Http { address, source })?;
+        let journal_config = JournalConfig {
+            segment_bytes_max: config.journal.segment_bytes_max,
+            free_bytes_min: config.journal.free_bytes_min,
+            salt: salt(),
+            ..JournalConfig::default()
+        };
+        let store_config = StoreConfig {
+            head_points_max: config.store.head_points_max,
+            oldest: crate::clock::SystemClock.now().saturating_sub(config.retention()),
+            ..StoreConfig::default()
+        };
+        let system = crate::clock::SystemClock;
+        let recovered = recover(&config.data_folder, journal_config, store_config, &system)
+            .map_err(|source| StartError::Recover { folder: config.data_folder.clone(), source })?;
+        let clock = clock(crate::recover::newest_time(&recovered.twin));
+        let network = match network {
+            Some(network) => recovered.twin.define(network, clock.now()),
+            None => Vec::new(),
+        };
+        let (inbound_sender, inbound) = mpsc::channel::<Inbound>(config.mqtt.queue_max);
+        let (requests, asked) = mpsc::channel(config.http.requests_max);
+        let (health, metrics) = (Arc::new(Health::new()), Arc::new(Metrics::new()));
+        let delta_seq = recovered.twin.revision;
+        let published = Arc::new(ArcSwap::from_pointee(Published { twin: recovered.twin.clone(), delta_seq }));
+        let hub = Arc::new(Hub::new(config.http.stream_deltas_max));
+        let store: Arc<dyn Store> = recovered.store.clone();
+        let (mqtt, bus, mqtt_address) = start_mqtt(config, inbound_sender, clock.clone(), &health)?;
+        let app = App {
+            tenant: tenant.clone(),
+            published: published.clone(),
+            clock: clock.clone(),
+            requests,
+            hub: hub.clone(),
+            store: store.clone(),
+            journal: recovered.journal.reader(),
+            health: health.clone(),
+            metrics: metrics.clone(),
+        };
+        let parts = Parts {
+            control: ControlConfig { tenant, observe: config.observe_rules(), alerts: config.alert_rules() },
+            twin: recovered.twin,
+            journal: recovered.journal,
+            snapshots: recovered.disk,
+            snapshot_seq: recovered.snapshot_seq,
+            store,
+            clock,
+            inbound,
+            requests: asked,
+            bus,
+            published: published.clone(),
+            hub,
+            health: health.clone(),
+            metrics,
+            network,
+        };
+        let plane = Plane::start(parts, runtime_config(config))?;
+        let (stop_http, stopped) = watch::channel(false);
+        let http = tokio::spawn(crate::http::serve(listener, crate::http::router(app), async move {
+            let mut stopped = stopped;
+            // An error means that the server is gone, which is a reason to stop as well.
+            drop(stopped.wait_for(|stop| *stop).await);
+        }));
+        info!(%http_address, ?mqtt_address, "ready");
+        Ok(Self { plane, mqtt, http, stop_http, http_address, mqtt_address, health, published })
+    }
+
+    /// Where HTTP listens.
+    pub fn http_address(&self) -> SocketAddr {
+        self.http_address
+    }
+
+    /// Where the embedded broker listens; `None` with an external one.
+    pub fn mqtt_address(&self) -> Option<SocketAddr> {
+        self.mqtt_address
+    }
+
+    /// How it is.
+    pub fn health(&self) -> &Health {
+        &self.health
+    }
+
+    /// The durable twin as it is now.
+    pub fn published(&self) -> Arc<Published> {
+        self.published.load_full()
+    }
+
+    /// Resolves when the plane has stopped by itself.
+    pub fn ended(&self) -> watch::Receiver<bool> {
+        self.plane.ended()
+    }
+
+    /// Stops in order: no new messages, what was taken is made durable and acknowledged, the twin is saved,
+    /// HTTP ends.
+    pub async fn stop(self) -> Result<(), PlaneError> {
+        let Self { plane, mqtt, http, stop_http, .. } = self;
+        // The plane first: what it took is made durable, and its acknowledgements wait at the broker's door.
+        let result = tokio::task::spawn_blocking(move || plane.stop()).await;
+        match mqtt {
+            Mqtt::Embedded(broker) => {
+                // The plane, which held the other handle, has ended.
+                if let Some(broker) = Arc::into_inner(broker) {
+                    broker.stop(STOP_GRACE).await;
+                }
+            }
+            Mqtt::External(link, outbound) => {
+                link.stop().await;
+                if let Some(outbound) = Arc::into_inner(outbound) {
+                    outbound.stop().await;
+                }
+            }
+        }
+        stop_http.send_replace(true);
+        // Streams never end by themselves.
+        if tokio::time::timeout(Duration::from_secs(1), http).await.is_err() {
+            info!("streams were still open and are cut");
+        }
+        result.unwrap_or(Err(PlaneError::Ended("core")))
+    }
+}
+
+fn runtime_config(config: &Config) -> RuntimeConfig {
+    RuntimeConfig {
+        batch_wait: Duration::from_millis(config.journal.batch_wait_millis),
+        batch_facts_max: config.journal.batch_facts_max,
+        batch_bytes_max: config.journal.batch_bytes_max,
+        snapshot_facts: config.journal.snapshot_facts,
+        seal_after: Duration::from_secs(config.store.seal_secs),
+        retention: config.retention(),
+    }
+}
+
+fn load_network(config: &Config) -> Result<Option<Network>, StartError> {
+    if config.network_folder.as_os_str().is_empty() {
+        return Ok(None);
+    }
+    let network = network::load(&config.network_folder)?;
+    if network.head().tenant.as_str() != config.tenant {
+        let why = format!("{:?} is not the tenant {:?} of the network", config.tenant, network.head().tenant.as_str());
+        return Err(ConfigError::Value { key: "tenant", why }.into());
+    }
+    Ok(Some(network))
+}
+
+type StartedMqtt = (Mqtt, Arc<dyn Bus>, Option<SocketAddr>);
+
+fn start_mqtt(
+    config: &Config,
+    inbound: mpsc::Sender<Inbound>,
+    clock: Arc<dyn Clock>,
+    health: &Health,
+) -> Result<StartedMqtt, StartError> {
+    match config.mqtt.broker {
+        BrokerKind::Embedded => {
+            let broker = Arc::new(Broker::start(broker_config(config)?, inbound)?);
+            health.link(LinkState::Connected { since: clock.now(), session_present: true });
+            let address = broker.addresses().first().copied();
+            Ok((Mqtt::Embedded(broker.clone()), broker, address))
+        }
+        BrokerKind::External => {
+            let external = &config.mqtt.external;
+            let broker = broker_address(config)?;
+            let group = (!external.shared_group.is_empty()).then_some(external.shared_group.as_str());
+            let filters = upward_filters(&config.tenant()?, group);
+            let link_config = LinkConfig {
+                in_flight_max: external.in_flight_max,
+                ..LinkConfig::new(broker.clone(), external.client_id.clone(), filters)
+            };
+            let link = Link::start(link_config, inbound, clock.clone())?;
+            health.follow(link.state());
+            let sender = OutboundConfig::new(broker, format!("{}-out", external.client_id));
+            let outbound = Arc::new(Outbound::start(sender, clock)?);
+            Ok((Mqtt::External(link, outbound.clone()), outbound, None))
+        }
+    }
+}
+
+fn some_path(path: &Path) -> Option<PathBuf> {
+    (!path.as_os_str().is_empty()).then(|| path.to_path_buf())
+}
+
+fn broker_config(config: &Config) -> Result<BrokerConfig, StartError> {
+    let embedded = &config.mqtt.embedded;
+    let tls = embedded.listen_tls.iter().map(|address| TlsListen {
+        address: *address,
+        certificate: embedded.certificate_file.clone(),
+        key: embedded.key_file.clone(),
+        device_roots: some_path(&embedded.device_roots_file),
+    });
+    let mut users = Vec::new();
+    if let Some(path) = some_path(&embedded.users_file) {
+        let text = read_secret(&path)?;
+        for (line, text) in text.lines().enumerate().filter(|(_, text)| !text.trim().is_empty()) {
+            let Some((user, password)) = text.split_once(':') else {
+                let why = format!("{}: line {} is not user:password", path.display(), line + 1);
+                return Err(ConfigError::Value { key: "mqtt.embedded.users_file", why }.into());
+            };
+            users.push(Credentials { user: user.to_owned(), password: Secret::new(password) });
+        }
+    }
+    Ok(BrokerConfig { listen_tls: tls.collect(), users, ..BrokerConfig::new(embedded.listen.clone()) })
+}
+
+/// Where the external broker is and how to be let in.
+pub fn broker_address(config: &Config) -> Result<BrokerAddress, StartError> {
+    let external = &config.mqtt.external;
+    let tls = external.tls.then(|| TlsOptions {
+        roots: some_path(&external.roots_file).map_or(Roots::System, Roots::File),
+        identity: some_path(&external.certificate_file)
+            .map(|certificate| Identity { certificate, key: external.key_file.clone() }),
+    });
+    let credentials = if external.user.is_empty() {
+        None
+    } else {
+        let password = read_secret(&external.password_file)?;
+        Some(Credentials { user: external.user.clone(), password: Secret::new(password.trim_end_matches(['\r', '\n'])) })
+    };
+    Ok(BrokerAddress { host: external.host.clone(), port: external.port, tls, credentials })
+}
+
+fn read_secret(path: &Path) -> Result<String, StartError> {
+    std::fs::read_to_string(path).map_err(|source| StartError::Secret { path: path.to_path_buf(), source })
+}
+
+/// A number that strangers cannot guess, from the standard library's randomly keyed hasher.
+fn salt() -> u64 {
+    use std::hash::{BuildHasher, Hasher};
+    std::collections::hash_map::RandomState::new().build_hasher().finish()
+}
