@@ -69,8 +69,10 @@ section! {
         /// Where it listens. Anyone who reaches it may read and command: keep it on loopback or behind a proxy
         /// that asks who is there.
         listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8460)),
-        /// Deltas that a client may be behind before it gets a snapshot instead.
-        stream_deltas_max: usize = 4_096,
+        /// Changes that are kept for clients that are behind; who is farther behind gets a snapshot instead.
+        stream_changes_max: usize = 200_000,
+        /// Origins of web pages that may ask, such as `https://viewer.example`; none by default.
+        cors_origins: Vec<String> = Vec::new(),
         /// Requests that wait for the plane; one more is answered 503.
         requests_max: usize = 1_024,
     }
@@ -404,7 +406,7 @@ impl Config {
             return wrong("mqtt.external.password_file", "a user needs a password");
         }
         for (key, is_zero) in [
-            ("http.stream_deltas_max", self.http.stream_deltas_max == 0),
+            ("http.stream_changes_max", self.http.stream_changes_max == 0),
             ("http.requests_max", self.http.requests_max == 0),
             ("mqtt.queue_max", self.mqtt.queue_max == 0),
             ("mqtt.external.in_flight_max", self.mqtt.external.in_flight_max == 0),

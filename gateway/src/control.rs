@@ -202,6 +202,9 @@ pub struct Durable {
     pub counts: Counts,
 }
 
+/// What can refuse a payload.
+pub const REFUSERS: [RefusedBy; 3] = [RefusedBy::Topic, RefusedBy::Frame, RefusedBy::Twin];
+
 /// What happened to messages, in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
@@ -209,8 +212,8 @@ pub struct Counts {
     pub messages: [u64; Channel::UP.len()],
     /// Frames that said what was known already.
     pub duplicates: u64,
-    /// Payloads or frames put in quarantine.
-    pub quarantined: u64,
+    /// Payloads or frames put in quarantine, by [`REFUSERS`]'s order.
+    pub quarantined: [u64; REFUSERS.len()],
     /// Readings taken.
     pub readings: u64,
     /// Events taken.
@@ -424,7 +427,11 @@ impl<T> Control<T> {
                 self.open.points.extend(readings);
             }
             Fact::Happened { events, .. } => self.open.counts.events += events.len() as u64,
-            Fact::Quarantined { .. } => self.open.counts.quarantined += 1,
+            Fact::Quarantined { refused_by, .. } => {
+                if let Some(at) = REFUSERS.iter().position(|by| *by == refused_by) {
+                    self.open.counts.quarantined[at] += 1;
+                }
+            }
             _ => {}
         }
         Ok(())
@@ -570,8 +577,10 @@ impl Counts {
         for (sum, more) in self.messages.iter_mut().zip(other.messages) {
             *sum += more;
         }
+        for (sum, more) in self.quarantined.iter_mut().zip(other.quarantined) {
+            *sum += more;
+        }
         self.duplicates += other.duplicates;
-        self.quarantined += other.quarantined;
         self.readings += other.readings;
         self.events += other.events;
     }

@@ -12,18 +12,21 @@
 //! that is full the core thread stops taking messages, and MQTT pushes back on the senders.
 
 use crate::clock::SystemClock;
-use crate::control::{Broken, Control, ControlConfig, Counts, Durable, Effect, Event, Records, Reply, RequestError};
+use crate::control::{
+    Broken, Control, ControlConfig, Counts, Durable, Effect, Event, REFUSERS, Records, Reply, RequestError,
+};
 use crate::http::stream::Hub;
 use crate::http::{Asked, Published};
 use crate::ingest::{Ack, Inbound};
-use crate::instrument::{Health, Metrics};
-use crate::journal::{CommitError, Journal, JournalReader, Seq, snapshot};
+use crate::instrument::{Health, Metrics, Part};
+use crate::journal::{CommitError, Journal, Seq, snapshot};
 use crate::ports::{Bus, Clock, Disk};
 use crate::store::{Point, Store};
 use arc_swap::ArcSwap;
 use firmware_schemas::fact::{Fact, SeriesId, SeriesReading};
 use firmware_schemas::id::{CommandId, TenantId};
 use firmware_schemas::quantity::Timestamp;
+use firmware_schemas::topic::Channel;
 use firmware_schemas::view::Delta;
 use std::io;
 use std::sync::Arc;
@@ -187,7 +190,6 @@ fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) 
     let (jobs, job_queue) = sync_channel(1);
     let (journalled, mut journal_news) = mpsc::channel(16);
     let stopping = Arc::new(AtomicBool::new(false));
-    let reader = journal.reader();
     let journal_thread = std::thread::Builder::new().name("journal".into()).spawn({
         let (metrics, stopping) = (parts.metrics.clone(), stopping.clone());
         move || journal_thread(journal, &job_queue, &journalled, &metrics, &stopping)
@@ -198,7 +200,6 @@ fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) 
             store,
             snapshots,
             snapshot_seq,
-            reader,
             health: parts.health.clone(),
             metrics: parts.metrics.clone(),
             config: config.clone(),
@@ -226,11 +227,15 @@ fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) 
         blocked: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    core.health.ready(Part::Journal, "takes records");
+    core.health.ready(Part::Store, "keeps up");
+    core.health.ready(Part::Disk, "room to write");
     runtime.block_on(async {
         core.step(Event::NetworkGiven(parts.network))?;
         let undelivered = core.control.undelivered(core.clock.now());
         core.perform(undelivered)?;
         core.step(Event::BatchDue)?;
+        core.health.ready(Part::Twin, "live");
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut messages = Vec::with_capacity(TAKE);
@@ -248,7 +253,7 @@ fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) 
                     Some(Journalled::NoSpace(why)) => core.block(Some(why)),
                     Some(Journalled::SpaceAgain) => core.block(None),
                     Some(Journalled::Poisoned(why)) => {
-                        core.health.poisoned(&why);
+                        core.health.failing(Part::Journal, &why, "restart the gateway; check the disk");
                         return Err(PlaneError::Poisoned(why));
                     }
                     None => return Err(PlaneError::Ended("journal")),
@@ -257,6 +262,7 @@ fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) 
                     if n_taken == 0 {
                         draining = true;
                     }
+                    core.metrics.core_batch(n_taken);
                     for message in messages.drain(..) {
                         let Inbound { topic, payload, ack, .. } = message;
                         core.step(Event::FrameArrived { ticket: Owed::Ack(ack), topic, payload })?;
@@ -337,7 +343,6 @@ impl Core {
         for effect in effects {
             match effect {
                 Effect::Commit(records) => {
-                    self.metrics.batch_closed(records.len() as u64, records.bytes_len() as u64);
                     self.jobs.send(records).map_err(|_ended| PlaneError::Ended("journal"))?;
                 }
                 Effect::Publish(durable) => self.publish(*durable)?,
@@ -353,14 +358,17 @@ impl Core {
 
     fn publish(&mut self, durable: Durable) -> Result<(), PlaneError> {
         let Durable { twin, touched, points, at, counts } = durable;
-        let mut seq = self.published.load().delta_seq;
-        if !touched.is_empty() {
-            seq = twin.revision;
-            let changes = twin.changes(&touched, &self.tenant, at);
-            self.published.store(Arc::new(Published { twin: twin.clone(), delta_seq: seq }));
-            self.hub.publish(Delta { seq, at, changes });
-        } else {
-            self.published.store(Arc::new(Published { twin: twin.clone(), delta_seq: seq }));
+        let before = self.published.load().delta_seq;
+        let delta_seq = if touched.is_empty() { before } else { twin.revision };
+        self.published.store(Arc::new(Published { twin: twin.clone(), delta_seq }));
+        if delta_seq != before {
+            if self.hub.is_watched() {
+                let changes = twin.changes(&touched, &self.tenant, at);
+                self.hub.publish(Delta { seq: delta_seq, at, changes });
+                self.metrics.deltas.inc();
+            } else {
+                self.hub.skip(delta_seq);
+            }
         }
         self.count(&counts);
         let kept = Kept { up_to: twin.revision, points, twin, at };
@@ -369,18 +377,26 @@ impl Core {
     }
 
     fn count(&self, counts: &Counts) {
-        self.metrics.counted(counts);
+        let metrics = &self.metrics;
+        for (channel, n) in Channel::UP.into_iter().zip(counts.messages).filter(|(_, n)| *n > 0) {
+            metrics.frames(channel, n);
+        }
+        for (refused_by, n) in REFUSERS.into_iter().zip(counts.quarantined).filter(|(_, n)| *n > 0) {
+            metrics.quarantined(refused_by, n);
+        }
+        metrics.duplicates.inc_by(counts.duplicates);
+        metrics.readings_stored.inc_by(counts.readings);
     }
 
     fn block(&mut self, why: Option<String>) {
         match &why {
             Some(why) => {
                 error!(%why, "nothing can be stored; nothing is acknowledged until there is space");
-                self.health.journal_blocked(why);
+                self.health.failing(Part::Disk, why, "make room on the disk of the data folder; it goes on by itself");
             }
             None => {
                 info!("there is space again");
-                self.health.journal_ok();
+                self.health.ready(Part::Disk, "room to write");
             }
         }
         self.blocked = why;
@@ -424,7 +440,7 @@ fn journal_thread(
             let began = SystemClock.monotonic();
             match journal.commit() {
                 Ok(durable) => {
-                    metrics.committed(SystemClock.monotonic() - began);
+                    metrics.committed(records.len() as u64, records.bytes_len() as u64, SystemClock.monotonic() - began);
                     if is_blocked && news.blocking_send(Journalled::SpaceAgain).is_err() {
                         return;
                     }
@@ -457,7 +473,6 @@ struct Keeper {
     store: Arc<dyn Store>,
     snapshots: Arc<dyn Disk>,
     snapshot_seq: u64,
-    reader: JournalReader,
     health: Arc<Health>,
     metrics: Arc<Metrics>,
     config: RuntimeConfig,
@@ -487,14 +502,18 @@ impl Keeper {
         let points: Vec<(SeriesId, Point)> = points.into_iter().map(point).collect();
         self.newest = Some((twin, at));
         // The store refuses while it cannot seal and its memory is full: wait, which pushes back on the core.
+        let mut is_blocked = false;
         while let Err(why) = self.store.append(up_to, &points) {
-            self.health.store_blocked(&why.to_string());
+            self.health.failing(Part::Store, why.to_string(), "make room on the disk of the data folder");
+            is_blocked = true;
             std::thread::sleep(Duration::from_millis(500));
             if let Err(why) = self.store.seal() {
                 warn!(%why, "the store cannot write");
             }
         }
-        self.health.store_ok();
+        if is_blocked {
+            self.health.ready(Part::Store, "keeps up");
+        }
     }
 
     fn upkeep(&mut self) {
@@ -515,7 +534,9 @@ impl Keeper {
         }
         if now.saturating_sub(self.counted_at) >= Duration::from_secs(1) {
             self.counted_at = now;
-            self.metrics.store_stats(&self.store.stats(), self.reader.durable().0);
+            if let Ok(free) = self.snapshots.free_bytes() {
+                self.metrics.disk_free(free);
+            }
         }
     }
 

@@ -3,13 +3,13 @@
 use crate::config::{BrokerKind, Config, ConfigError};
 use crate::control::ControlConfig;
 use crate::http::stream::Hub;
-use crate::http::{App, Published};
+use crate::http::{App, Limits, Published};
 use crate::ingest::broker::{Broker, BrokerConfig, BrokerError, TlsListen};
 use crate::ingest::mqtt::{BrokerAddress, Link, LinkConfig, LinkError};
 use crate::ingest::outbound::{Outbound, OutboundConfig};
 use crate::ingest::tls::{Identity, Roots, TlsOptions};
 use crate::ingest::{Credentials, Inbound, LinkState, Secret, upward_filters};
-use crate::instrument::{Health, Metrics};
+use crate::instrument::{Condition, Health, Metrics, Part};
 use crate::journal::JournalConfig;
 use crate::network::{self, NetworkLoadError};
 use crate::ports::{Bus, Clock};
@@ -85,7 +85,7 @@ enum Mqtt {
 pub struct Server {
     plane: Plane,
     mqtt: Mqtt,
-    http: JoinHandle<std::io::Result<()>>,
+    http: JoinHandle<()>,
     stop_http: watch::Sender<bool>,
     http_address: SocketAddr,
     mqtt_address: Option<SocketAddr>,
@@ -134,12 +134,13 @@ impl Server {
         };
         let (inbound_sender, inbound) = mpsc::channel::<Inbound>(config.mqtt.queue_max);
         let (requests, asked) = mpsc::channel(config.http.requests_max);
-        let (health, metrics) = (Arc::new(Health::new()), Arc::new(Metrics::new()));
+        let (health, metrics) = (Arc::new(Health::new(clock.clone())), Arc::new(Metrics::new()));
         let delta_seq = recovered.twin.revision;
         let published = Arc::new(ArcSwap::from_pointee(Published { twin: recovered.twin.clone(), delta_seq }));
-        let hub = Arc::new(Hub::new(config.http.stream_deltas_max));
+        let hub = Arc::new(Hub::new(config.http.stream_changes_max, delta_seq));
         let store: Arc<dyn Store> = recovered.store.clone();
-        let (mqtt, bus, mqtt_address) = start_mqtt(config, inbound_sender, clock.clone(), &health)?;
+        let (mqtt, bus, mqtt_address) = start_mqtt(config, inbound_sender, clock.clone(), &health, &metrics)?;
+        let limits = Limits { cors_origins: config.http.cors_origins.clone(), ..Limits::default() };
         let app = App {
             tenant: tenant.clone(),
             published: published.clone(),
@@ -150,7 +151,10 @@ impl Server {
             journal: recovered.journal.reader(),
             health: health.clone(),
             metrics: metrics.clone(),
+            reads: App::reads(&limits),
+            limits: limits.clone(),
         };
+        let streams = hub.clone();
         let parts = Parts {
             control: ControlConfig { tenant, observe: config.observe_rules(), alerts: config.alert_rules() },
             twin: recovered.twin,
@@ -170,7 +174,7 @@ impl Server {
         };
         let plane = Plane::start(parts, runtime_config(config))?;
         let (stop_http, stopped) = watch::channel(false);
-        let http = tokio::spawn(crate::http::serve(listener, crate::http::router(app), async move {
+        let http = tokio::spawn(crate::http::serve(listener, crate::http::router(app), streams, limits, async move {
             let mut stopped = stopped;
             // An error means that the server is gone, which is a reason to stop as well.
             drop(stopped.wait_for(|stop| *stop).await);
@@ -262,13 +266,16 @@ fn start_mqtt(
     config: &Config,
     inbound: mpsc::Sender<Inbound>,
     clock: Arc<dyn Clock>,
-    health: &Health,
+    health: &Arc<Health>,
+    metrics: &Arc<Metrics>,
 ) -> Result<StartedMqtt, StartError> {
     match config.mqtt.broker {
         BrokerKind::Embedded => {
             let broker = Arc::new(Broker::start(broker_config(config)?, inbound)?);
-            health.link(LinkState::Connected { since: clock.now(), session_present: true });
             let address = broker.addresses().first().copied();
+            let listening: Vec<_> = broker.addresses().iter().map(ToString::to_string).collect();
+            health.ready(Part::Broker, format!("embedded, listening on {}", listening.join(", ")));
+            metrics.link(true);
             Ok((Mqtt::Embedded(broker.clone()), broker, address))
         }
         BrokerKind::External => {
@@ -281,10 +288,33 @@ fn start_mqtt(
                 ..LinkConfig::new(broker.clone(), external.client_id.clone(), filters)
             };
             let link = Link::start(link_config, inbound, clock.clone())?;
-            health.follow(link.state());
+            tokio::spawn(follow(link.state(), health.clone(), metrics.clone()));
             let sender = OutboundConfig::new(broker, format!("{}-out", external.client_id));
             let outbound = Arc::new(Outbound::start(sender, clock)?);
             Ok((Mqtt::External(link, outbound.clone()), outbound, None))
+        }
+    }
+}
+
+/// Says in `/readyz` and metrics how the link stands, until it is closed.
+async fn follow(mut state: watch::Receiver<LinkState>, health: Arc<Health>, metrics: Arc<Metrics>) {
+    const MEND: &str = "start the broker, check mqtt.external.*, and see portolan doctor";
+    loop {
+        let now = state.borrow_and_update().clone();
+        metrics.link(matches!(now, LinkState::Connected { .. }));
+        let said = now.to_string();
+        health.set(
+            Part::Broker,
+            match now {
+                LinkState::Connecting => Condition::Starting(said),
+                LinkState::Connected { .. } => Condition::Ready(said),
+                LinkState::Lost { .. } | LinkState::Refused { .. } | LinkState::Closed => {
+                    Condition::Failing { reason: said, mend: MEND.into() }
+                }
+            },
+        );
+        if state.changed().await.is_err() {
+            return;
         }
     }
 }
