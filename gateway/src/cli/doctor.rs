@@ -8,7 +8,6 @@ use gateway::disk::Folder;
 use gateway::ports::{Clock, Disk};
 use gateway::recover::{JOURNAL_FOLDER, STORE_FOLDER};
 use std::net::{SocketAddr, TcpListener};
-use std::time::Duration;
 
 /// One thing that was looked at.
 struct Finding {
@@ -133,16 +132,20 @@ fn broker(config: &Config) -> Finding {
         Ok(address) => address,
         Err(why) => return wrong(what, why, "name a readable file with mqtt.external.password_file"),
     };
-    let probed = super::serve::runtime()
-        .map_err(|why| why.to_string())
-        .and_then(|runtime| runtime.block_on(gateway::ingest::mqtt::probe(&address, Duration::from_secs(5))));
-    match probed {
-        Ok(()) => fine(format!("{what} lets us in")),
-        Err(why) => wrong(
-            what,
-            why,
-            "start the broker, check mqtt.external.host and port, and for a refusal user, password_file and tls",
-        ),
+    let runtime = match super::serve::runtime() {
+        Ok(runtime) => runtime,
+        Err(why) => return wrong(what, why, "free some threads"),
+    };
+    match runtime.block_on(gateway::ingest::mqtt::probe(&address, &format!("{}-doctor", external.client_id))) {
+        Ok(probe) if !probe.qos_1 => wrong(what, "it does not grant QoS 1", "allow QoS 1 in the broker's configuration"),
+        Ok(probe) if !external.shared_group.is_empty() && !probe.shared_subscriptions => {
+            wrong(what, "it has no shared subscriptions", "allow them, or --set mqtt.external.shared_group=")
+        }
+        Ok(_) => fine(format!("{what} lets us in")),
+        Err(why) if why.refused => {
+            wrong(what, why, "check mqtt.external.user, password_file and the TLS files, and the broker's access list")
+        }
+        Err(why) => wrong(what, why, "start the broker, and check mqtt.external.host, port and tls"),
     }
 }
 
