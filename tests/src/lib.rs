@@ -2,4 +2,6 @@
 
 pub mod big_network;
 pub mod disk;
+pub mod gateway;
 pub mod mosquitto;
+pub mod publisher;

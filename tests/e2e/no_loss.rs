@@ -1,0 +1,268 @@
+//! Nothing that was acknowledged is ever lost, whatever is killed, cut off or full.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+use tests::disk::SplitMix64;
+use tests::gateway::{Gateway, GatewayOptions, small_network, verify, wait_until};
+use tests::mosquitto::{Mosquitto, MosquittoOptions};
+use tests::publisher::Publisher;
+
+const N_DEVICES: u64 = 20;
+
+/// One reading a message: message `number` is reading `number / N_DEVICES` of device `number % N_DEVICES`.
+fn message(number: u64, base_millis: u64) -> (String, Vec<u8>) {
+    let (device, seq) = (number % N_DEVICES, number / N_DEVICES);
+    let topic = format!("portolan/v1/t/WH/d{device}/telemetry");
+    let at = base_millis + seq;
+    let payload = format!(
+        r#"{{"device":"d{device}","boot":1,"seq":{seq},"readings":[{{"metric":"x","at":{at},"value":{seq}}}]}}"#
+    );
+    (topic, payload.into_bytes())
+}
+
+/// Readings are some minutes old, one a millisecond.
+fn base_millis() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "the gateway under test runs on the machine's clock")]
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    now.as_millis() as u64 - 3_600_000
+}
+
+/// Every acknowledged reading is in the store once, and nothing else is.
+fn check_all_there(gateway: &Gateway, acknowledged: &[u64], n_sent: u64) {
+    let mut by_device = vec![Vec::new(); N_DEVICES as usize];
+    for number in acknowledged {
+        by_device[(number % N_DEVICES) as usize].push(number / N_DEVICES);
+    }
+    for (device, seqs) in by_device.iter_mut().enumerate() {
+        seqs.sort_unstable();
+        seqs.dedup();
+        let readings = gateway.get_all(&format!("/v1/devices/d{device}/metrics/x/readings?limit=10000"));
+        let stored: Vec<u64> = readings.iter().map(|reading| reading["value"].as_f64().expect("a number") as u64).collect();
+        let mut unique = stored.clone();
+        unique.dedup();
+        assert_eq!(stored.len(), unique.len(), "d{device}: readings are stored twice");
+        let missing: Vec<_> = seqs.iter().filter(|seq| stored.binary_search(seq).is_err()).collect();
+        assert!(missing.is_empty(), "d{device}: {} acknowledged readings are missing: {missing:?}", missing.len());
+        assert!(stored.iter().all(|seq| seq * N_DEVICES + (device as u64) < n_sent), "d{device}: never sent");
+    }
+}
+
+fn seed() -> u64 {
+    std::env::var("PORTOLAN_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20)
+}
+
+/// Publishes at load while the gateway is killed at random moments; then checks every acknowledged reading.
+fn killed_at_random_moments(options: &GatewayOptions, mqtt_port: u16) {
+    const KILLS: u64 = 20;
+    println!("PORTOLAN_SEED={}", seed());
+    let mut random = SplitMix64(seed());
+    let base = base_millis();
+    let publisher = Publisher::start("load", mqtt_port, 500);
+    let mut sent = 0;
+    let mut gateway = Gateway::start(options);
+    for _kill in 0..KILLS {
+        // Between none and 400 ms of load, so that start, recovery and full flight are all hit.
+        let until = std::time::Duration::from_millis(random.below(400));
+        let began = std::time::Instant::now();
+        while began.elapsed() < until {
+            let (topic, payload) = message(sent, base);
+            if publisher.try_send(sent, topic, payload) {
+                sent += 1;
+            } else {
+                thread::sleep(Duration::from_millis(1));
+            }
+        }
+        gateway.kill();
+        gateway = if random.chance(50) {
+            Gateway::start(options)
+        } else {
+            // Killed again while it starts.
+            let early = Gateway::spawn(options);
+            thread::sleep(Duration::from_millis(random.below(120)));
+            drop(early);
+            Gateway::start(options)
+        };
+    }
+    let acknowledged = publisher.finish(true);
+    assert_eq!(acknowledged.len() as u64, sent, "everything is acknowledged in the end");
+    assert!(sent > 1_000, "only {sent} messages were sent: no load");
+    wait_until("all readings are stored", Duration::from_secs(60), || {
+        let n: u64 = (0..N_DEVICES)
+            .map(|device| gateway.get_all(&format!("/v1/devices/d{device}/metrics/x/readings?limit=10000")).len() as u64)
+            .sum();
+        if n >= sent { Ok(()) } else { Err(format!("{n} of {sent}")) }
+    });
+    check_all_there(&gateway, &acknowledged, sent);
+    gateway.kill();
+    let report = verify(&options.data);
+    assert_eq!(report["same_twin"], true, "{report}");
+    println!("{KILLS} kills, {sent} readings, {report}");
+}
+
+fn with_network(test: &str) -> GatewayOptions {
+    let mut options = GatewayOptions::new(test);
+    let network = options.data.with_extension("network");
+    small_network(&network, "t", &["A".to_owned()]).expect("a network folder");
+    options.network = Some(network);
+    options
+}
+
+#[test]
+fn no_reading_is_lost_with_mosquitto_when_the_gateway_is_killed_again_and_again() {
+    let options = MosquittoOptions { persistence: true, ..MosquittoOptions::default() };
+    let Some(mosquitto) = Mosquitto::start("killed_with_mosquitto", &options) else { return };
+    let mut options = with_network("killed_with_mosquitto");
+    options.broker = Some(mosquitto.port());
+    // The session must exist before the first message, or the broker has nowhere to keep it.
+    Gateway::start(&options).stop();
+    killed_at_random_moments(&options, mosquitto.port());
+}
+
+#[test]
+fn no_reading_is_lost_with_the_embedded_broker_when_the_gateway_is_killed_again_and_again() {
+    let options = with_network("killed_embedded");
+    killed_at_random_moments(&options, options.ports.1);
+}
+
+#[test]
+fn no_reading_is_lost_when_the_external_broker_is_killed() {
+    let options = MosquittoOptions { persistence: true, ..MosquittoOptions::default() };
+    let Some(mut mosquitto) = Mosquitto::start("broker_killed", &options) else { return };
+    let mut options = with_network("broker_killed");
+    options.broker = Some(mosquitto.port());
+    let gateway = Gateway::start(&options);
+    let (base, mut sent, mut acknowledged) = (base_millis(), 0, Vec::new());
+    for round in 0..5 {
+        let publisher = Publisher::start(&format!("round{round}"), mosquitto.port(), 200);
+        for _ in 0..2_000 {
+            let (topic, payload) = message(sent, base);
+            publisher.send(sent, topic, payload);
+            sent += 1;
+        }
+        acknowledged.extend(publisher.finish(true));
+        // What mosquitto acknowledged and has not written to its disk dies with it, so it may deliver first.
+        wait_until("delivered", Duration::from_secs(60), || {
+            let stored = gateway.metric("portolan_readings_stored_total") as u64;
+            if stored >= sent { Ok(()) } else { Err(stored) }
+        });
+        mosquitto.kill();
+        wait_until("/readyz says that the broker is gone", Duration::from_secs(30), || match gateway.readyz() {
+            Some((503, body)) if body["parts"]["broker"]["state"] == "failing" => Ok(()),
+            other => Err(other),
+        });
+        mosquitto.restart();
+        wait_until("/readyz says that the broker is back", Duration::from_secs(60), || match gateway.readyz() {
+            Some((200, _)) => Ok(()),
+            other => Err(other),
+        });
+    }
+    check_all_there(&gateway, &acknowledged, sent);
+    gateway.kill();
+    println!("5 broker kills, {sent} readings, {}", verify(&options.data));
+}
+
+/// A small tmpfs; unmounted when dropped.
+struct Tmpfs<'a>(&'a Path);
+
+impl<'a> Tmpfs<'a> {
+    fn mount(folder: &'a Path, test: &str) -> Option<Self> {
+        fs::create_dir_all(folder).expect("a mount point");
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(folder).output();
+        if mounted.as_ref().is_ok_and(|output| output.status.success()) {
+            return Some(Self(folder));
+        }
+        let why = format!("{test}: a tmpfs cannot be mounted (needs root): {mounted:?}");
+        assert!(std::env::var_os("PORTOLAN_REQUIRE_PEERS").is_none_or(|value| value != "1"), "{why}");
+        println!("SKIPPED {why}");
+        None
+    }
+}
+
+impl Drop for Tmpfs<'_> {
+    fn drop(&mut self) {
+        Command::new("umount").arg("-l").arg(self.0).status().ok();
+    }
+}
+
+#[test]
+fn a_full_disk_stops_acknowledgements_and_loses_nothing() {
+    let mut options = with_network("full_disk");
+    let folder = options.data.clone();
+    let Some(_tmpfs) = Tmpfs::mount(&folder, "full_disk") else { return };
+    options.data = folder.join("data");
+    options.set = vec!["journal.free_bytes_min=1048576".into(), "journal.segment_bytes_max=4194304".into()];
+    let gateway = Gateway::start(&options);
+    let base = base_millis();
+    let publisher = Publisher::start("full", options.ports.1, 200);
+    let mut sent = 0;
+    let mut send = |n: u64| {
+        for _ in 0..n {
+            let (topic, payload) = message(sent, base);
+            while !publisher.try_send(sent, topic.clone(), payload.clone()) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            sent += 1;
+        }
+    };
+    send(2_000);
+    wait_until("acknowledged", Duration::from_secs(30), || match publisher.n_acknowledged() {
+        2_000 => Ok(()),
+        n => Err(n),
+    });
+    // Leave too little for the next allocation of the journal.
+    let filler = folder.join("filler");
+    let mut blocks = 0;
+    while fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(&filler)
+        .and_then(|mut file| std::io::Write::write_all(&mut file, &[0; 64 << 10]))
+        .is_ok()
+    {
+        blocks += 1;
+        assert!(blocks < 10_000, "the tmpfs never fills");
+    }
+    // What is allocated already still takes some: send until nothing is acknowledged any more.
+    let mut stalled = None;
+    for _ in 0..2_000 {
+        for _ in 0..100 {
+            let (topic, payload) = message(sent, base);
+            if publisher.try_send(sent, topic, payload) {
+                sent += 1;
+            }
+        }
+        thread::sleep(Duration::from_millis(20));
+        if let Some((503, body)) = gateway.readyz() {
+            stalled = Some(body);
+            break;
+        }
+    }
+    let body = stalled.expect("/readyz says that nothing can be stored");
+    assert_eq!(body["parts"]["disk"]["state"], "failing", "{body}");
+    assert!(body["parts"]["disk"]["detail"].as_str().is_some_and(|why| why.contains("no space")), "{body}");
+    assert!(body["parts"]["disk"]["mend"].as_str().is_some_and(|mend| !mend.is_empty()), "{body}");
+    thread::sleep(Duration::from_millis(300));
+    let before = publisher.n_acknowledged();
+    thread::sleep(Duration::from_millis(700));
+    assert_eq!(publisher.n_acknowledged(), before, "something was acknowledged although nothing can be stored");
+    assert!(before < sent, "all {sent} were acknowledged");
+    fs::remove_file(&filler).expect("room");
+    wait_until("/readyz recovers by itself", Duration::from_secs(30), || match gateway.readyz() {
+        Some((200, _)) => Ok(()),
+        other => Err(other),
+    });
+    let acknowledged = publisher.finish(true);
+    assert_eq!(acknowledged.len() as u64, sent, "the rest is acknowledged once there is space");
+    wait_until("stored", Duration::from_secs(30), || {
+        let n: usize = (0..N_DEVICES)
+            .map(|device| gateway.get_all(&format!("/v1/devices/d{device}/metrics/x/readings?limit=10000")).len())
+            .sum();
+        if n as u64 >= sent { Ok(()) } else { Err(n) }
+    });
+    check_all_there(&gateway, &acknowledged, sent);
+    gateway.kill();
+    println!("full disk: {sent} readings, {} acknowledged before, {}", before, verify(&options.data));
+}
