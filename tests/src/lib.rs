@@ -5,3 +5,4 @@ pub mod disk;
 pub mod gateway;
 pub mod mosquitto;
 pub mod publisher;
+pub mod shared;
