@@ -11,6 +11,8 @@ const COOLING_SECS: f64 = 3_600.0;
 const WARMING_SECS: f64 = 18_000.0;
 const FAILED_SECS: f64 = 5_400.0;
 const DOOR_SECS: f64 = 7_200.0;
+/// Someone changes the battery when this many percent are left.
+const NEW_BATTERY_BELOW: f64 = 21.0;
 /// How much colder than the set point the evaporator blows.
 const BLOW_BELOW_C: f64 = 6.0;
 
@@ -85,7 +87,10 @@ impl Climate {
         let pull = if self.door_is_open() { 92.0 } else { 76.0 };
         self.humidity += (pull - self.humidity) * (secs / 7_200.0).min(0.5) + 0.6 * bell(words[2]);
         self.humidity = self.humidity.clamp(30.0, 99.0);
-        self.battery = (self.battery - self.battery_per_sec * secs).max(3.0);
+        self.battery -= self.battery_per_sec * secs;
+        if self.battery < NEW_BATTERY_BELOW {
+            self.new_battery();
+        }
     }
 
     /// Thousandths of a degree, as a sensor of 0.02 °C with a little noise sees it.

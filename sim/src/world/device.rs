@@ -3,6 +3,7 @@
 use super::calendar::{NANOS_PER_MILLI, NANOS_PER_SEC, hours, local_second, minutes, secs};
 use super::climate::{Climate, outside_c};
 use super::queue::{Event, FaultKind, Rank};
+use super::vehicle::Motion;
 use super::wire::{self, Origin, Sample, Whereabouts};
 use super::{Message, World};
 use crate::rng::{Purpose, Stream, block, mix};
@@ -18,11 +19,13 @@ use std::collections::VecDeque;
 const KEPT_FRAMES_MAX: usize = 2_000;
 /// The most messages that wait to come a second time; beyond, none is doubled.
 const RESENDS_MAX: usize = 10_000;
+/// The most telemetry frames that a device sends in one message when it catches up.
+const CATCH_UP_MAX: usize = 100;
 /// What firmware the devices say they run.
 const FIRMWARE: &str = concat!("portolan-sim ", env!("CARGO_PKG_VERSION"));
 
 /// What a metric is about, told by its name and kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Model {
     Temperature,
     Humidity,
@@ -35,6 +38,14 @@ pub(crate) enum Model {
         low: i64,
         span: i64,
     },
+    /// Speed of the vehicle, in thousandths of this many of the unit to a millimetre a second.
+    Speed {
+        per_mm_s: f64,
+    },
+    /// Orders that are being picked at the site.
+    OpenOrders,
+    /// Frames about goods so far.
+    Scans,
     /// Any other whole number: counts up.
     Count,
     Switch,
@@ -77,6 +88,7 @@ pub(crate) struct Device {
     pub(crate) boot: u64,
     pub(crate) seq: u64,
     pub(crate) ticks: u64,
+    pub(crate) reports: i64,
     pub(crate) measured_at: i64,
     pub(crate) said_something: bool,
     pub(crate) reach: Reach,
@@ -113,6 +125,11 @@ pub(crate) fn model(metric: &MetricSpec) -> Model {
         MetricKind::Float if name.contains("humid") => Model::Humidity,
         MetricKind::Float if name.contains("batt") && metric.unit == "V" => Model::Volts,
         MetricKind::Float | MetricKind::Integer if name.contains("batt") => Model::Battery,
+        MetricKind::Float if name.contains("speed") => {
+            Model::Speed { per_mm_s: if metric.unit == "km/h" { 3.6 } else { 1.0 } }
+        }
+        MetricKind::Integer if name.contains("order") => Model::OpenOrders,
+        MetricKind::Integer if name.contains("scan") => Model::Scans,
         MetricKind::Float => {
             let (low, high) = (metric.min_milli.unwrap_or(0), metric.max_milli.unwrap_or(100_000));
             Model::Level { low, span: high.saturating_sub(low).clamp(1, 1 << 40) }
@@ -145,28 +162,33 @@ impl World {
         if device.reach == Reach::Dead {
             return;
         }
-        let (locates, measures) = (device.locates, !device.models.is_empty());
-        if locates {
-            self.say_position(index, out);
+        let (locates, measures, vehicle) = (device.locates, !device.models.is_empty(), device.vehicle);
+        let motion = vehicle.map(|vehicle| self.motion(vehicle));
+        if let (true, Some(vehicle), Some(motion)) = (locates, vehicle, motion) {
+            self.say_position(index, vehicle, motion, out);
         }
         if measures {
-            self.say_telemetry(index, out);
+            self.say_telemetry(index, motion, out);
         } else if !self.devices[index as usize].said_something {
             self.say_status(index, true, None, out);
         }
         self.devices[index as usize].said_something = false;
     }
 
-    fn say_telemetry(&mut self, index: u32, out: &mut Vec<Message>) {
+    fn say_telemetry(&mut self, index: u32, motion: Option<Motion>, out: &mut Vec<Message>) {
         let device = &mut self.devices[index as usize];
         let words = block(self.measuring, device.subject, device.ticks);
         device.ticks += 1;
         let second = local_second(self.now, device.offset_secs);
         let passed = (self.now - device.measured_at) as f64 / 1e9;
         device.measured_at = self.now;
-        let open_hours = (6 * 3_600..20 * 3_600).contains(&second);
-        let outside = outside_c(second);
-        device.climate.pass(passed, outside, if open_hours { 1.5 } else { 0.1 }, words);
+        let is_open = (6 * 3_600..20 * 3_600).contains(&second);
+        let doors_per_hour = match motion {
+            Some(motion) if motion.site.is_none() => 0.0,
+            _ if is_open => 1.5,
+            _ => 0.1,
+        };
+        device.climate.pass(passed, outside_c(second), doors_per_hour, words);
         for (i, ((_, sample), model)) in device.samples.iter_mut().zip(&device.models).enumerate() {
             let word = words[3].rotate_left(i as u32 * 7);
             *sample = match *model {
@@ -187,6 +209,11 @@ impl World {
                     let pull = (low + span / 2 - before) / 16;
                     Sample::Milli((before + move_by + pull).clamp(low, low + span))
                 }
+                Model::Speed { per_mm_s } => {
+                    Sample::Milli((f64::from(motion.map_or(0, |motion| motion.speed_mm_per_s)) * per_mm_s) as i64)
+                }
+                Model::OpenOrders => Sample::Integer(self.sites[device.site as usize].open_picks),
+                Model::Scans => Sample::Integer(device.reports),
                 Model::Count => {
                     let before = if let Sample::Integer(before) = *sample { before } else { 0 };
                     Sample::Integer(before + i64::from(word & 7))
@@ -204,14 +231,13 @@ impl World {
         let payload = wire::telemetry(origin, device.encoding, &device.samples, &mut self.clock);
         self.send(index, Channel::Telemetry, payload, out);
         let garbage = self.config.faults.garbage_permille;
-        if garbage > 0.0 && self.accident(index, seq, 1) < garbage / 1e3 {
+        let heard = self.devices[index as usize].reach == Reach::Online;
+        if garbage > 0.0 && heard && self.accident(index, seq, 1) < garbage / 1e3 {
             self.say_garbage(index, seq, out);
         }
     }
 
-    fn say_position(&mut self, index: u32, out: &mut Vec<Message>) {
-        let Some(vehicle) = self.devices[index as usize].vehicle else { return };
-        let motion = self.motion(vehicle);
+    fn say_position(&mut self, index: u32, vehicle: u32, motion: Motion, out: &mut Vec<Message>) {
         let device = &mut self.devices[index as usize];
         let seq = device.next_seq();
         let at = device.local_time(self.now);
@@ -417,8 +443,9 @@ impl World {
                 device.reach = Reach::Online;
                 let kept = std::mem::take(&mut device.kept);
                 self.say_status(index, true, None, out);
-                self.totals.messages += kept.len() as u64;
-                out.extend(kept);
+                let before = out.len();
+                catch_up(kept, out);
+                self.totals.messages += (out.len() - before) as u64;
             }
         }
         let inbox = std::mem::take(&mut self.devices[index as usize].inbox);
@@ -432,4 +459,25 @@ impl World {
         let interval = i64::from(interval_secs.clamp(1, 31 * 86_400)) * NANOS_PER_SEC;
         self.devices[index as usize].interval = interval.min(minutes(60 * 24 * 31));
     }
+}
+
+/// Sends what was kept, neighbouring telemetry frames together in one array.
+fn catch_up(kept: VecDeque<Message>, out: &mut Vec<Message>) {
+    let mut run: Vec<Message> = Vec::new();
+    let flush = |run: &mut Vec<Message>, out: &mut Vec<Message>| match run.len() {
+        0 | 1 => out.append(run),
+        _ => {
+            let payload = wire::array(run.iter().map(|message| message.payload.as_slice()));
+            out.extend(run.first().map(|first| Message { payload, ..first.clone() }));
+            run.clear();
+        }
+    };
+    for message in kept {
+        let joins = message.topic.ends_with(Channel::Telemetry.as_str());
+        if !joins || run.len() == CATCH_UP_MAX {
+            flush(&mut run, out);
+        }
+        if joins { run.push(message) } else { out.push(message) }
+    }
+    flush(&mut run, out);
 }

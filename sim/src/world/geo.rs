@@ -120,7 +120,7 @@ mod tests {
         let off = (fix.position.lat() - lat).abs() + (fix.position.lon() - lon).abs();
         assert!(off < 2e-6, "{fix:?}, not {lat}, {lon}");
         let turn = (f64::from(fix.heading_cdeg) / 100.0 - heading).abs();
-        assert!(turn < 0.05 || turn > 359.95, "{fix:?}, not {heading}°");
+        assert!(turn.min(360.0 - turn) < 0.05, "{fix:?}, not {heading}°");
     }
 
     #[test]

@@ -56,7 +56,7 @@ pub(super) fn world(input: &WorldInput, config: WorldConfig) -> Result<World, Wo
     }
     let seed = config.seed;
     let mut world = World {
-        now: config.start.as_nanos(),
+        now: whole_millis(config.start.as_nanos()),
         tenant: input.head.tenant.clone(),
         queue: Queue::default(),
         sites: Vec::new(),
@@ -116,6 +116,7 @@ impl World {
                 reporter: 0,
                 height: 0,
                 orders: 0,
+                open_picks: 0,
             })
             .collect();
         self.skus = input
@@ -160,7 +161,7 @@ impl World {
             let site = find(&self.site_index, "site", &spec.site, "stock", of)?;
             let sku = find(&self.sku_index, "sku", &spec.sku, "stock", of)?;
             let source = spec.source.as_ref().map(|source| find(&self.site_index, "site", source, "stock", of));
-            let source = source.transpose()?;
+            let source = source.transpose()?.filter(|source| *source != site);
             let policy = spec.reorder_point.zip(spec.order_up_to).map(|(low, high)| (low.0, high.0));
             let index = self.row(site, sku);
             let row = &mut self.rows[index];
@@ -318,7 +319,7 @@ impl World {
             let first = match model {
                 Model::Battery if metric.kind == firmware_schemas::network::MetricKind::Integer => Sample::Integer(0),
                 Model::Level { low, span } => Sample::Milli(low + span / 2),
-                Model::Count => Sample::Integer(0),
+                Model::Count | Model::OpenOrders | Model::Scans => Sample::Integer(0),
                 Model::Door | Model::Switch => Sample::Boolean(false),
                 Model::Words => Sample::Text("ok"),
                 _ => Sample::Milli(0),
@@ -349,6 +350,7 @@ impl World {
             boot: u64::try_from(self.config.start.as_secs()).unwrap_or(0),
             seq: 0,
             ticks: 0,
+            reports: 0,
             measured_at: self.now,
             said_something: true,
             reach: Reach::Online,

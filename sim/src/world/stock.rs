@@ -34,6 +34,7 @@ pub(crate) struct Site {
     pub(crate) height: u32,
     /// How many orders were placed here.
     pub(crate) orders: u64,
+    pub(crate) open_picks: i64,
 }
 
 /// Goods.
@@ -170,6 +171,7 @@ impl World {
             let events = records.map(|happening| EventRecord { at, site: named.clone(), happening }).collect();
             let sender = &mut self.devices[device as usize];
             let seq = sender.next_seq();
+            sender.reports += 1;
             let frame = EventFrame { device: sender.id.clone(), boot: sender.boot, seq, sent_at: Some(at), events };
             let payload = super::wire::encode(&frame, sender.encoding);
             self.send(device, Channel::Event, payload, out);
@@ -221,6 +223,7 @@ impl World {
         );
         let draw = Stream::new(self.config.seed, order, Purpose::Picking, 0).between(1.0, 5.0);
         let pick = self.next_serial();
+        self.sites[site as usize].open_picks += 1;
         self.picks.insert(pick, Pick { row, order, customer, pieces });
         self.queue.plan(self.now + secs(draw * 3_600.0), Rank::Issue, site, Event::Issue(pick));
     }
@@ -233,6 +236,7 @@ impl World {
         place.reserved -= pieces;
         self.totals.issued += pieces;
         let (site, sku) = (place.site, self.skus[place.sku as usize].id.clone());
+        self.sites[site as usize].open_picks -= 1;
         let gone = Happening::StockIssued {
             sku,
             pieces: Pieces(pieces),

@@ -145,6 +145,25 @@ pub(crate) fn position(origin: Origin<'_>, encoding: Encoding, fix: Whereabouts<
     out
 }
 
+/// Frames of one encoding as one array, at most 65,535 of them.
+pub(crate) fn array<'a>(frames: impl ExactSizeIterator<Item = &'a [u8]>) -> Vec<u8> {
+    let mut frames = frames.peekable();
+    let is_cbor = frames.peek().is_some_and(|first| codec::encoding(first) == Encoding::Cbor);
+    let mut out = Vec::new();
+    if is_cbor {
+        let [high, low] = u16::try_from(frames.len()).unwrap_or(u16::MAX).to_be_bytes();
+        out.extend_from_slice(&[0x99, high, low]); // an array whose length takes two bytes
+        frames.for_each(|frame| out.extend_from_slice(frame));
+        return out;
+    }
+    for (i, frame) in frames.enumerate() {
+        out.push(if i == 0 { b'[' } else { b',' });
+        out.extend_from_slice(frame);
+    }
+    out.push(b']');
+    out
+}
+
 fn begin(out: &mut Vec<u8>, device: &DeviceId, boot: u64, seq: u64) {
     out.extend_from_slice(b"{\"device\":\"");
     out.extend_from_slice(device.as_str().as_bytes()); // identifiers need no escaping
@@ -264,6 +283,10 @@ mod tests {
             for encoding in [Encoding::Json, Encoding::Cbor] {
                 let bytes = telemetry(origin, encoding, &samples, &mut clock);
                 prop_assert_eq!(codec::decode(Channel::Telemetry, "d-1", &bytes), Ok(meant.clone()));
+                let Frame::Telemetry(one) = &meant else { unreachable!() };
+                let thrice = array([bytes.as_slice(); 3].into_iter());
+                let meant_thrice = Frame::Telemetry([one.as_slice(); 3].concat());
+                prop_assert_eq!(codec::decode(Channel::Telemetry, "d-1", &thrice), Ok(meant_thrice));
                 let bytes = position(origin, encoding, fix, &mut clock);
                 prop_assert_eq!(codec::decode(Channel::Position, "d-1", &bytes), Ok(meant_position.clone()));
             }

@@ -1,7 +1,7 @@
 //! Stock as a listener keeps it who hears every frame.
 
 use super::super::*;
-use super::small::frame;
+use super::small::{frame, numbers};
 use firmware_schemas::codec::Frame;
 use firmware_schemas::id::ShipmentId;
 use firmware_schemas::telemetry::Happening;
@@ -38,15 +38,8 @@ impl Books {
 
     pub(super) fn hear(&mut self, message: &Message) {
         let (device, frame) = frame(message);
-        let number = match &frame {
-            Frame::Telemetry(frames) => frames[0].boot.zip(frames[0].seq),
-            Frame::Position(frame) => frame.boot.zip(frame.seq),
-            Frame::Event(frame) => Some((frame.boot, frame.seq)),
-            _ => None,
-        };
-        if let Some(number) = number
-            && !self.seen.entry(device).or_default().insert(number)
-        {
+        let is_new = |number| self.seen.entry(device.clone()).or_default().insert(number);
+        if !numbers(&frame).into_iter().all(is_new) {
             return;
         }
         let Frame::Event(frame) = frame else { return };

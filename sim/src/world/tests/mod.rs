@@ -13,7 +13,7 @@ use firmware_schemas::id::{CommandId, ShipmentId};
 use firmware_schemas::quantity::Position;
 use firmware_schemas::telemetry::{Happening, Outcome};
 use proptest::prelude::*;
-use small::{DAY, config, demo, frame, network, run, start};
+use small::{DAY, config, demo, frame, network, numbers, run, start};
 use std::time::Duration;
 
 #[test]
@@ -52,28 +52,20 @@ fn each_devices_numbers_have_no_gap_and_its_frames_are_of_the_contract() {
     settings.faults.batteries_per_device_year = 500.0;
     settings.faults.duplicates_permille = 50.0;
     let mut world = World::new(&network(), settings).unwrap();
-    let mut numbers: BTreeMap<(DeviceId, u64), Vec<u64>> = BTreeMap::new();
-    let (mut born, mut silent_until_born) = (0, true);
+    let mut seen: BTreeMap<(DeviceId, u64), Vec<u64>> = BTreeMap::new();
+    let (mut born, mut together, mut silent_until_born) = (0, 0, true);
     for message in run(&mut world, DAY) {
         let (device, frame) = frame(&message);
-        let number = match frame {
-            Frame::Telemetry(frames) => frames[0].boot.zip(frames[0].seq),
-            Frame::Position(frame) => frame.boot.zip(frame.seq),
-            Frame::Event(frame) => Some((frame.boot, frame.seq)),
-            Frame::Birth(_) => {
-                born += 1;
-                None
-            }
-            _ => None,
-        };
+        born += usize::from(matches!(frame, Frame::Birth(_)));
+        together += usize::from(matches!(&frame, Frame::Telemetry(frames) if frames.len() > 1));
         silent_until_born &= born > 0;
-        if let Some((boot, seq)) = number {
-            numbers.entry((device, boot)).or_default().push(seq);
+        for (boot, seq) in numbers(&frame) {
+            seen.entry((device.clone(), boot)).or_default().push(seq);
         }
     }
     assert!(silent_until_born && born > 9, "{born} births: some devices got a new battery");
     let mut twice = 0;
-    for ((device, boot), mut seqs) in numbers {
+    for ((device, boot), mut seqs) in seen {
         let n = seqs.len();
         seqs.sort_unstable();
         seqs.dedup();
@@ -82,6 +74,7 @@ fn each_devices_numbers_have_no_gap_and_its_frames_are_of_the_contract() {
         assert_eq!(seqs, (0..lost_at_the_end).collect::<Vec<_>>(), "{device} since start {boot}");
     }
     assert!(twice > 20, "{twice} frames came twice");
+    assert!(together > 5, "{together} times a device that was out of reach caught up");
 }
 
 #[test]

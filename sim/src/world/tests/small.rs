@@ -267,3 +267,13 @@ pub(super) fn demo() -> WorldInput {
     let read = |name: &str| std::fs::read_to_string(format!("{folder}/{name}")).ok().map(Into::into);
     WorldInput::from(&twin::network::parse(&read).unwrap())
 }
+
+/// Boot and number of the frames in a message that have them.
+pub(super) fn numbers(frame: &Frame) -> Vec<(u64, u64)> {
+    match frame {
+        Frame::Telemetry(frames) => frames.iter().filter_map(|frame| frame.boot.zip(frame.seq)).collect(),
+        Frame::Position(frame) => frame.boot.zip(frame.seq).into_iter().collect(),
+        Frame::Event(frame) => vec![(frame.boot, frame.seq)],
+        _ => Vec::new(),
+    }
+}

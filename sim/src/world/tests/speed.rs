@@ -11,6 +11,7 @@ fn cpu() -> Duration {
 }
 
 #[test]
+#[allow(clippy::print_stderr, reason = "what it finds out is its output")]
 #[ignore = "a measurement: cargo test --release -p sim speed -- --ignored --nocapture"]
 fn speed_of_the_demo_world() {
     for (what, cbor_permille) in [("JSON", 0), ("CBOR", 1_000)] {

@@ -5,7 +5,7 @@ use super::small::{DAY, config, demo, network, run};
 use ::twin::Twin;
 use ::twin::alert::{AlertRules, reconcile, subjects_due, subjects_of};
 use ::twin::observe::ObserveRules;
-use firmware_schemas::codec;
+use firmware_schemas::codec::{self, Frame};
 use firmware_schemas::fact::{AlertSubject, Fact};
 use firmware_schemas::topic::Topic;
 use std::collections::BTreeSet;
@@ -60,9 +60,15 @@ impl Listener {
         let topic = Topic::parse(&message.topic).unwrap();
         let frame = codec::decode(topic.channel, topic.device, &message.payload).unwrap();
         let site = SiteId::new(topic.site).unwrap();
-        let facts = self.twin.observe(&site, frame.clone(), now, &ObserveRules::default());
-        for fact in facts.unwrap_or_else(|why| panic!("{}: {why}: {frame:?}", message.topic)) {
-            self.apply(&fact, subjects);
+        let one_by_one = match frame {
+            Frame::Telemetry(frames) => frames.into_iter().map(|frame| Frame::Telemetry(vec![frame])).collect(),
+            frame => vec![frame],
+        };
+        for frame in one_by_one {
+            let facts = self.twin.observe(&site, frame.clone(), now, &ObserveRules::default());
+            for fact in facts.unwrap_or_else(|why| panic!("{}: {why}: {frame:?}", message.topic)) {
+                self.apply(&fact, subjects);
+            }
         }
     }
 
