@@ -397,7 +397,8 @@ impl Config {
             if embedded.listen.is_empty() && embedded.listen_tls.is_empty() {
                 return wrong("mqtt.embedded.listen", "the embedded broker needs an address to listen on");
             }
-            let has_identity = !embedded.certificate_file.as_os_str().is_empty() && !embedded.key_file.as_os_str().is_empty();
+            let has_identity =
+                !embedded.certificate_file.as_os_str().is_empty() && !embedded.key_file.as_os_str().is_empty();
             if !embedded.listen_tls.is_empty() && !has_identity {
                 return wrong("mqtt.embedded.listen_tls", "needs certificate_file and key_file");
             }

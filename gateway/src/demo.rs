@@ -71,7 +71,8 @@ impl Driver {
     ) -> Result<Self, DriverError> {
         let config = WorldConfig { demo_story: true, ..WorldConfig::new(seed, start) };
         let world = World::new(&network.into(), config)?;
-        let commands = ["command", "desired"].map(|channel| format!("{PREFIX}/{}/+/+/{channel}", network.head().tenant));
+        let commands =
+            ["command", "desired"].map(|channel| format!("{PREFIX}/{}/+/+/{channel}", network.head().tenant));
         let stopping = Arc::new(AtomicBool::new(false));
         let stop = stopping.clone();
         let thread = std::thread::Builder::new().name("world".into()).spawn(move || {

@@ -7,17 +7,17 @@
 //! ```
 
 pub mod clock;
-pub mod control;
 pub mod config;
-pub mod recover;
-pub mod runtime;
-pub mod network;
-pub mod server;
+pub mod control;
 pub mod demo;
 pub mod disk;
 pub mod http;
 pub mod ingest;
 pub mod instrument;
 pub mod journal;
+pub mod network;
 pub mod ports;
+pub mod recover;
+pub mod runtime;
+pub mod server;
 pub mod store;

@@ -150,7 +150,10 @@ fn replay(reader: &JournalReader, from: Seq, twin: &mut Twin, store: &dyn Store)
 }
 
 /// The twin that follows from the whole journal, from its first record, and the readings in it.
-pub fn rebuild(reader: &JournalReader, each_reading: &mut dyn FnMut(u64, &SeriesReading)) -> Result<Twin, RecoverError> {
+pub fn rebuild(
+    reader: &JournalReader,
+    each_reading: &mut dyn FnMut(u64, &SeriesReading),
+) -> Result<Twin, RecoverError> {
     let (mut twin, mut touched) = (Twin::default(), Vec::new());
     let mut records = reader.read_from(Seq::FIRST)?;
     while let Some(record) = records.next_record()? {

@@ -147,7 +147,22 @@ impl Plane {
 enum Owed {
     Ack(Ack),
     Reply(oneshot::Sender<Result<Reply, RequestError>>),
-    Nobody,
+}
+
+impl Owed {
+    /// Only messages are acknowledged …
+    fn acknowledge(self) {
+        if let Self::Ack(ack) = self {
+            ack.done();
+        }
+    }
+
+    /// … and only requests are answered. Whoever asked may be gone.
+    fn answer(self, answer: Result<Reply, RequestError>) {
+        if let Self::Reply(reply) = self {
+            drop(reply.send(answer));
+        }
+    }
 }
 
 /// What the journal thread says.
@@ -243,9 +258,10 @@ fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) 
         loop {
             let has_room = core.has_room(&config);
             // The open batch waits only while the journal is busy, or for messages that are already here.
-            let wait = core.batch_opened.filter(|_| !core.control.is_committing()).map(|opened| {
-                config.batch_wait.saturating_sub(SystemClock.monotonic().saturating_sub(opened))
-            });
+            let wait = core
+                .batch_opened
+                .filter(|_| !core.control.is_committing())
+                .map(|opened| config.batch_wait.saturating_sub(SystemClock.monotonic().saturating_sub(opened)));
             tokio::select! {
                 biased;
                 news = journal_news.recv() => match news {
@@ -346,10 +362,8 @@ impl Core {
                     self.jobs.send(records).map_err(|_ended| PlaneError::Ended("journal"))?;
                 }
                 Effect::Publish(durable) => self.publish(*durable)?,
-                Effect::Acknowledge(Owed::Ack(ack)) => ack.done(),
-                Effect::Acknowledge(_) => {}
-                Effect::Answer(Owed::Reply(reply), answer) => drop(reply.send(answer)),
-                Effect::Answer(..) => {}
+                Effect::Acknowledge(owed) => owed.acknowledge(),
+                Effect::Answer(owed, answer) => owed.answer(answer),
                 Effect::Send { command, topic, payload } => self.send(command, &topic, payload),
             }
         }
@@ -440,7 +454,11 @@ fn journal_thread(
             let began = SystemClock.monotonic();
             match journal.commit() {
                 Ok(durable) => {
-                    metrics.committed(records.len() as u64, records.bytes_len() as u64, SystemClock.monotonic() - began);
+                    metrics.committed(
+                        records.len() as u64,
+                        records.bytes_len() as u64,
+                        SystemClock.monotonic() - began,
+                    );
                     if is_blocked && news.blocking_send(Journalled::SpaceAgain).is_err() {
                         return;
                     }
@@ -518,7 +536,8 @@ impl Keeper {
 
     fn upkeep(&mut self) {
         let now = SystemClock.monotonic();
-        if self.newest.as_ref().is_some_and(|(twin, _)| twin.revision >= self.snapshot_seq + self.config.snapshot_facts) {
+        if self.newest.as_ref().is_some_and(|(twin, _)| twin.revision >= self.snapshot_seq + self.config.snapshot_facts)
+        {
             self.save();
         }
         if now.saturating_sub(self.sealed_at) >= self.config.seal_after {

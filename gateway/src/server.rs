@@ -357,7 +357,10 @@ pub fn broker_address(config: &Config) -> Result<BrokerAddress, StartError> {
         None
     } else {
         let password = read_secret(&external.password_file)?;
-        Some(Credentials { user: external.user.clone(), password: Secret::new(password.trim_end_matches(['\r', '\n'])) })
+        Some(Credentials {
+            user: external.user.clone(),
+            password: Secret::new(password.trim_end_matches(['\r', '\n'])),
+        })
     };
     Ok(BrokerAddress { host: external.host.clone(), port: external.port, tls, credentials })
 }

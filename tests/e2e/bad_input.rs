@@ -7,10 +7,19 @@ use tests::publisher::Publisher;
 
 /// Frames of every channel to begin with, with their channel.
 const FRAMES: [(&str, &str); 6] = [
-    ("telemetry", r#"{"device":"d0","boot":1,"seq":1,"readings":[{"metric":"t","at":1790000000000,"value":4.25,"quality":"good"}]}"#),
-    ("event", r#"{"device":"d0","boot":1,"seq":2,"events":[{"at":"2026-11-22T06:40:00Z","happening":{"stock_received":{"sku":"A","pieces":5}}}]}"#),
+    (
+        "telemetry",
+        r#"{"device":"d0","boot":1,"seq":1,"readings":[{"metric":"t","at":1790000000000,"value":4.25,"quality":"good"}]}"#,
+    ),
+    (
+        "event",
+        r#"{"device":"d0","boot":1,"seq":2,"events":[{"at":"2026-11-22T06:40:00Z","happening":{"stock_received":{"sku":"A","pieces":5}}}]}"#,
+    ),
     ("position", r#"{"device":"d0","boot":1,"seq":3,"at":"2026-11-22T06:40:00Z","position":{"lat":53.5,"lon":10.0}}"#),
-    ("birth", r#"{"device":"d0","boot":1,"interval_secs":60,"metrics":[{"name":"t","unit":"Cel","kind":"float","min":2,"max":8}]}"#),
+    (
+        "birth",
+        r#"{"device":"d0","boot":1,"interval_secs":60,"metrics":[{"name":"t","unit":"Cel","kind":"float","min":2,"max":8}]}"#,
+    ),
     ("status", r#"{"device":"d0","boot":1,"online":true}"#),
     ("ack", r#"{"device":"d0","command":"c1","outcome":"done"}"#),
 ];
@@ -66,7 +75,10 @@ fn ten_thousand_mutated_frames_leave_the_gateway_up_and_are_kept_with_their_reas
         assert!(entry["reason"].as_str().is_some_and(|why| !why.is_empty()), "{entry}");
         assert!(entry["topic"].as_str().is_some_and(|topic| topic.starts_with("portolan/v1/t/WH/d0/")), "{entry}");
     }
-    println!("{refused} of {N_FRAMES} mutated frames are in quarantine, peak memory {} MiB", gateway.peak_memory_bytes() >> 20);
+    println!(
+        "{refused} of {N_FRAMES} mutated frames are in quarantine, peak memory {} MiB",
+        gateway.peak_memory_bytes() >> 20
+    );
     // One of them is tried again, and thrown away.
     let id = kept[0]["id"].as_u64().expect("an id");
     let (status, body) = gateway.post(&format!("/v1/quarantine/{id}/redrive"), &serde_json::json!({}));

@@ -40,7 +40,8 @@ fn check_all_there(gateway: &Gateway, acknowledged: &[u64], n_sent: u64) {
         seqs.sort_unstable();
         seqs.dedup();
         let readings = gateway.get_all(&format!("/v1/devices/d{device}/metrics/x/readings?limit=10000"));
-        let stored: Vec<u64> = readings.iter().map(|reading| reading["value"].as_f64().expect("a number") as u64).collect();
+        let stored: Vec<u64> =
+            readings.iter().map(|reading| reading["value"].as_f64().expect("a number") as u64).collect();
         let mut unique = stored.clone();
         unique.dedup();
         assert_eq!(stored.len(), unique.len(), "d{device}: readings are stored twice");
@@ -91,7 +92,9 @@ fn killed_at_random_moments(options: &GatewayOptions, mqtt_port: u16) {
     assert!(sent > 1_000, "only {sent} messages were sent: no load");
     wait_until("all readings are stored", Duration::from_secs(60), || {
         let n: u64 = (0..N_DEVICES)
-            .map(|device| gateway.get_all(&format!("/v1/devices/d{device}/metrics/x/readings?limit=10000")).len() as u64)
+            .map(|device| {
+                gateway.get_all(&format!("/v1/devices/d{device}/metrics/x/readings?limit=10000")).len() as u64
+            })
             .sum();
         if n >= sent { Ok(()) } else { Err(format!("{n} of {sent}")) }
     });

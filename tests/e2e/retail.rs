@@ -72,7 +72,9 @@ fn the_real_orders_of_a_year_leave_exactly_the_stock_that_arithmetic_says() {
     let stock = gateway.get_all("/v1/stock?site=WH&limit=1000");
     let actual: BTreeMap<String, i64> = stock
         .iter()
-        .map(|position| (position["sku"].as_str().expect("a SKU").to_owned(), position["on_hand"].as_i64().expect("pieces")))
+        .map(|position| {
+            (position["sku"].as_str().expect("a SKU").to_owned(), position["on_hand"].as_i64().expect("pieces"))
+        })
         .collect();
     assert_eq!(actual, expected);
     let total: i64 = expected.values().sum();

@@ -100,7 +100,8 @@ impl Gateway {
         for set in &options.set {
             command.args(["--set", set]);
         }
-        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the portolan binary");
+        let child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the portolan binary");
         let client = reqwest::blocking::Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
         Self { child, options: options.clone(), client }
     }
@@ -153,7 +154,8 @@ impl Gateway {
     /// When it is refused.
     #[must_use]
     pub fn get(&self, path: &str) -> serde_json::Value {
-        let answer = self.client.get(self.url(path)).send().unwrap_or_else(|why| panic!("{path}: {why}\n{}", self.log()));
+        let answer =
+            self.client.get(self.url(path)).send().unwrap_or_else(|why| panic!("{path}: {why}\n{}", self.log()));
         let status = answer.status();
         let text = answer.text().expect("a body");
         assert!(status.is_success(), "{path}: {status} {text}");
@@ -309,6 +311,6 @@ pub fn small_network(folder: &Path, tenant: &str, skus: &[String]) -> io::Result
         "site,kind,name,lat,lon\nWH,central_warehouse,Warehouse,53.5,10.0\nSHOP,shop,Shop,52.5,13.4\n",
     )?;
     fs::write(folder.join("lanes.csv"), "lane,from,to,mode,lead_time_h\nWH-SHOP,WH,SHOP,road,5\n")?;
-    let rows: String = skus.iter().map(|sku| format!("{sku},{sku}\n")).collect();
-    fs::write(folder.join("skus.csv"), format!("sku,name\n{rows}"))
+    let rows: String = skus.iter().map(|sku| format!("{sku},{sku},100\n")).collect();
+    fs::write(folder.join("skus.csv"), format!("sku,name,mass_g\n{rows}"))
 }

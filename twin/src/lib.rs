@@ -9,8 +9,8 @@
 //! [`Twin`] is a value: cloning it is O(1), so a reader or a what-if takes a clone and is alone with it.
 
 pub mod alert;
-pub mod define;
 pub mod apply;
+pub mod define;
 pub mod import;
 pub mod network;
 pub mod observe;

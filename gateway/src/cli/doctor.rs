@@ -33,7 +33,8 @@ pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
             let embedded = &config.mqtt.embedded;
             let plain = embedded.listen.iter().map(|address| port("MQTT", "mqtt.embedded.listen", *address));
             findings.extend(plain);
-            let tls = embedded.listen_tls.iter().map(|address| port("MQTT over TLS", "mqtt.embedded.listen_tls", *address));
+            let tls =
+                embedded.listen_tls.iter().map(|address| port("MQTT over TLS", "mqtt.embedded.listen_tls", *address));
             findings.extend(tls);
         }
         BrokerKind::External => findings.push(broker(&config)),
@@ -67,9 +68,11 @@ fn clock() -> Finding {
     let what = format!("clock says {now}");
     // Older than this program: readings of every device would look as if they came from the future.
     match firmware_schemas::quantity::Timestamp::parse_rfc3339("2026-01-01T00:00:00Z") {
-        Some(built) if now < built => {
-            wrong(what, "that is before this program was made", "set the clock, and let NTP keep it (timedatectl set-ntp true)")
-        }
+        Some(built) if now < built => wrong(
+            what,
+            "that is before this program was made",
+            "set the clock, and let NTP keep it (timedatectl set-ntp true)",
+        ),
         _ => fine(what),
     }
 }
@@ -102,7 +105,8 @@ fn disk(config: &Config) -> Finding {
         match tried {
             Err(why) => return wrong(what, why, "check the disk and the rights on the folder"),
             Ok(free) if free < config.journal.free_bytes_min + ROOMY_BYTES => {
-                let why = format!("only {} MiB free, {} of them kept back", free >> 20, config.journal.free_bytes_min >> 20);
+                let why =
+                    format!("only {} MiB free, {} of them kept back", free >> 20, config.journal.free_bytes_min >> 20);
                 return wrong(what, why, "make room, or name a larger disk with --data");
             }
             Ok(free) if part == STORE_FOLDER => {
@@ -137,7 +141,9 @@ fn broker(config: &Config) -> Finding {
         Err(why) => return wrong(what, why, "free some threads"),
     };
     match runtime.block_on(gateway::ingest::mqtt::probe(&address, &format!("{}-doctor", external.client_id))) {
-        Ok(probe) if !probe.qos_1 => wrong(what, "it does not grant QoS 1", "allow QoS 1 in the broker's configuration"),
+        Ok(probe) if !probe.qos_1 => {
+            wrong(what, "it does not grant QoS 1", "allow QoS 1 in the broker's configuration")
+        }
         Ok(probe) if !external.shared_group.is_empty() && !probe.shared_subscriptions => {
             wrong(what, "it has no shared subscriptions", "allow them, or --set mqtt.external.shared_group=")
         }
