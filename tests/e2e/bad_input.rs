@@ -32,7 +32,7 @@ fn mutate(frame: &str, random: &mut SplitMix64) -> Vec<u8> {
         match random.below(8) {
             0 => bytes[at] = random.below(256) as u8,
             1 => bytes.truncate(at.max(1)),
-            2 => bytes.insert(at, b"[{\"\\,:-0e\xff"[random.below(11) as usize]),
+            2 => bytes.insert(at, b"[{\"\\,:-0e\xff"[random.below(10) as usize]),
             3 => {
                 bytes.remove(at);
                 if bytes.is_empty() {

@@ -196,7 +196,7 @@ fn a_full_disk_stops_acknowledgements_and_loses_nothing() {
     let folder = options.data.clone();
     let Some(_tmpfs) = Tmpfs::mount(&folder, "full_disk") else { return };
     options.data = folder.join("data");
-    options.set = vec!["journal.free_bytes_min=1048576".into(), "journal.segment_bytes_max=4194304".into()];
+    options.set = vec!["journal.free_bytes_min=1048576".into(), "journal.segment_bytes_max=1048576".into()];
     let gateway = Gateway::start(&options);
     let base = base_millis();
     let publisher = Publisher::start("full", options.ports.1, 200);
