@@ -157,7 +157,7 @@ section! {
         /// So much of the disk stays free.
         free_bytes_min: u64 = 16 << 20,
         /// The twin is saved after so many facts.
-        snapshot_facts: u64 = 200_000,
+        snapshot_facts: u64 = 50_000,
     }
 }
 section! {

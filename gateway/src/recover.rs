@@ -4,9 +4,8 @@
 use crate::disk::{Folder, FolderError};
 use crate::journal::{Journal, JournalConfig, JournalError, JournalReader, ReadError, Recovery, Seq, snapshot};
 use crate::ports::{Clock, Disk};
-use crate::runtime::point;
-use crate::store::{EmbeddedStore, Store, StoreConfig, StoreError};
-use firmware_schemas::fact::{Fact, FactError, SeriesReading};
+use crate::store::{EmbeddedStore, Point, Store, StoreConfig, StoreError};
+use firmware_schemas::fact::{Fact, FactError, SeriesId, SeriesReading};
 use firmware_schemas::quantity::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
@@ -173,4 +172,10 @@ pub fn newest_time(twin: &Twin) -> Option<Timestamp> {
     let heard = twin.devices.iter().filter_map(|device| device.heard_at).max();
     let alerts = twin.alerts.values().map(|alert| alert.updated_at).max();
     heard.max(alerts)
+}
+
+/// A reading as the store keeps it.
+pub fn point(reading: SeriesReading) -> (SeriesId, Point) {
+    let SeriesReading { series, at, value, quality } = reading;
+    (series, Point { at, value, quality })
 }

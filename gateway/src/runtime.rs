@@ -21,6 +21,7 @@ use crate::ingest::{Ack, Inbound};
 use crate::instrument::{Health, Metrics, Part};
 use crate::journal::{CommitError, Journal, Seq, snapshot};
 use crate::ports::{Bus, Clock, Disk};
+use crate::recover::point;
 use crate::store::{Point, Store};
 use arc_swap::ArcSwap;
 use firmware_schemas::fact::{Fact, SeriesId, SeriesReading};
@@ -220,6 +221,7 @@ fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) 
             config: config.clone(),
             sealed_at: SystemClock.monotonic(),
             counted_at: Duration::ZERO,
+            saved_at: Duration::ZERO,
             newest: None,
         };
         move || keeping.run(&kept)
@@ -486,6 +488,9 @@ fn journal_thread(
     }
 }
 
+/// A large twin under a heavy stream is saved no more often than this.
+const SNAPSHOT_REST: Duration = Duration::from_secs(10);
+
 /// Feeds the store and saves the twin, behind the journal.
 struct Keeper {
     store: Arc<dyn Store>,
@@ -496,6 +501,7 @@ struct Keeper {
     config: RuntimeConfig,
     sealed_at: Duration,
     counted_at: Duration,
+    saved_at: Duration,
     newest: Option<(Twin, Timestamp)>,
 }
 
@@ -536,8 +542,9 @@ impl Keeper {
 
     fn upkeep(&mut self) {
         let now = SystemClock.monotonic();
-        if self.newest.as_ref().is_some_and(|(twin, _)| twin.revision >= self.snapshot_seq + self.config.snapshot_facts)
-        {
+        let is_due = |(twin, _): &(Twin, Timestamp)| twin.revision >= self.snapshot_seq + self.config.snapshot_facts;
+        if now.saturating_sub(self.saved_at) >= SNAPSHOT_REST && self.newest.as_ref().is_some_and(is_due) {
+            self.saved_at = now;
             self.save();
         }
         if now.saturating_sub(self.sealed_at) >= self.config.seal_after {
@@ -574,10 +581,4 @@ impl Keeper {
         }
         self.snapshot_seq = twin.revision;
     }
-}
-
-/// A reading as the store keeps it.
-pub fn point(reading: SeriesReading) -> (SeriesId, Point) {
-    let SeriesReading { series, at, value, quality } = reading;
-    (series, Point { at, value, quality })
 }

@@ -1,5 +1,6 @@
 //! Portolan: tests.
 
+pub mod bench;
 pub mod big_network;
 pub mod disk;
 pub mod gateway;

@@ -1,0 +1,148 @@
+//! Benchmarks: every figure stands beside a peer or a bare limit that was measured in the same run.
+#![allow(clippy::disallowed_methods)]
+
+mod ingest;
+mod pipeline;
+mod restart;
+mod store;
+mod stream;
+
+use anyhow::Result;
+
+/// One benchmark.
+pub struct Bench {
+    /// Its name.
+    pub name: &'static str,
+    /// What it measures.
+    pub what: &'static str,
+    /// What it needs beside this repository.
+    pub needs: &'static str,
+    /// Runs it with so many readings or messages, or its own choice.
+    pub run: fn(Option<u64>) -> Result<Vec<Figure>>,
+}
+
+/// All benchmarks.
+pub const BENCHES: &[Bench] = &[
+    Bench {
+        name: "ingest",
+        what: "MQTT messages a second through the whole path",
+        needs: "mosquitto",
+        run: ingest::run,
+    },
+    Bench {
+        name: "store",
+        what: "readings a second into journal and store; bytes a reading",
+        needs: "nothing",
+        run: store::run,
+    },
+    Bench {
+        name: "stream",
+        what: "milliseconds from publish to visible in the stream",
+        needs: "nothing",
+        run: stream::run,
+    },
+    Bench {
+        name: "restart",
+        what: "seconds until ready with ten million readings",
+        needs: "nothing",
+        run: restart::run,
+    },
+];
+
+/// What a figure should be.
+#[derive(Clone, Copy, Debug)]
+pub enum Goal {
+    /// The ratio (or, without a peer, the value) is at least this.
+    AtLeast(f64),
+    /// … at most this.
+    AtMost(f64),
+    /// For information.
+    None,
+}
+
+/// One measured number.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    /// What.
+    pub figure: String,
+    /// How much.
+    pub value: f64,
+    /// Of what.
+    pub unit: &'static str,
+    /// What it is compared with, and how much that was in the same run.
+    pub against: Option<(String, f64)>,
+    /// What it should be.
+    pub goal: Goal,
+}
+
+impl Figure {
+    /// A figure without a peer.
+    pub fn alone(figure: impl Into<String>, value: f64, unit: &'static str, goal: Goal) -> Self {
+        Self { figure: figure.into(), value, unit, against: None, goal }
+    }
+
+    /// The value over its peer's.
+    pub fn ratio(&self) -> Option<f64> {
+        self.against.as_ref().map(|(_, peer)| self.value / peer)
+    }
+
+    /// True when the goal is met, or there is none.
+    pub fn holds(&self) -> bool {
+        let judged = self.ratio().unwrap_or(self.value);
+        match self.goal {
+            Goal::AtLeast(goal) => judged >= goal,
+            Goal::AtMost(goal) => judged <= goal,
+            Goal::None => true,
+        }
+    }
+
+    /// A line for people.
+    pub fn row(&self) -> String {
+        let against = match &self.against {
+            Some((peer, value)) => format!("{:.2} × {peer} ({value:.0})", self.value / value),
+            None => String::new(),
+        };
+        let goal = match self.goal {
+            Goal::AtLeast(goal) => format!("at least {goal}: {}", if self.holds() { "holds" } else { "MISSED" }),
+            Goal::AtMost(goal) => format!("at most {goal}: {}", if self.holds() { "holds" } else { "MISSED" }),
+            Goal::None => String::new(),
+        };
+        format!("{:<58} {:>14.2} {:<12} {against:<44} {goal}", self.figure, self.value, self.unit)
+    }
+
+    /// A line for machines.
+    pub fn json(&self, bench: &str) -> String {
+        let (at_least, at_most) = match self.goal {
+            Goal::AtLeast(goal) => (Some(goal), None),
+            Goal::AtMost(goal) => (None, Some(goal)),
+            Goal::None => (None, None),
+        };
+        let mut object = serde_json::json!({
+            "bench": bench, "figure": self.figure, "value": self.value, "unit": self.unit,
+            "against": self.against.as_ref().map(|(peer, value)| format!("{peer}: {value}")),
+            "ratio": self.ratio(), "holds": self.holds(),
+        });
+        if let Some(goal) = at_least {
+            object["at_least"] = goal.into();
+        }
+        if let Some(goal) = at_most {
+            object["at_most"] = goal.into();
+        }
+        object.to_string()
+    }
+}
+
+/// The middle one.
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
+}
+
+/// A new folder for a benchmark, on the disk of `PORTOLAN_BENCH_FOLDER` or the temporary one.
+fn folder(name: &str) -> Result<std::path::PathBuf> {
+    let base = std::env::var_os("PORTOLAN_BENCH_FOLDER").map_or_else(std::env::temp_dir, Into::into);
+    let folder = base.join(format!("portolan-bench-{}-{name}", std::process::id()));
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
+}

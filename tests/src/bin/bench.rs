@@ -1,0 +1,44 @@
+//! `bench NAME [--json]`: one benchmark, printed as a table or as one JSON object a line.
+#![allow(clippy::print_stdout, clippy::print_stderr)]
+
+use clap::Parser;
+use std::process::ExitCode;
+use tests::bench::{BENCHES, Figure};
+
+/// Measures Portolan against a peer or a bare limit in the same run.
+#[derive(Parser)]
+struct Cli {
+    /// Which benchmark, or `list`.
+    name: String,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    json: bool,
+    /// Readings or messages to work with; each benchmark has its own default.
+    #[arg(long)]
+    n: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    let Cli { name, json, n } = Cli::parse();
+    if name == "list" {
+        for bench in BENCHES {
+            println!("{:<10} {} (needs: {})", bench.name, bench.what, bench.needs);
+        }
+        return ExitCode::SUCCESS;
+    }
+    let Some(bench) = BENCHES.iter().find(|bench| bench.name == name) else {
+        eprintln!("no benchmark {name:?}; `bench list` names them");
+        return ExitCode::from(2);
+    };
+    let figures = match (bench.run)(n) {
+        Ok(figures) => figures,
+        Err(why) => {
+            eprintln!("{name}: {why:#}");
+            return ExitCode::FAILURE;
+        }
+    };
+    for figure in &figures {
+        println!("{}", if json { figure.json(&name) } else { figure.row() });
+    }
+    if figures.iter().all(Figure::holds) { ExitCode::SUCCESS } else { ExitCode::from(6) }
+}
