@@ -19,7 +19,7 @@
 
 use std::collections::BTreeMap;
 
-use firmware_schemas::id::{LaneId, SiteId, SkuId, TenantId};
+use firmware_schemas::id::{IdError, LaneId, SiteId, SkuId, TenantId};
 use firmware_schemas::network::{
     DemandSpec, LaneSpec, Mode, NetworkSpec, SiteKind, SiteSpec, SkuSpec, TemperatureClass,
 };
@@ -309,10 +309,10 @@ fn chain(number: u32, draft: Draft) -> Result<Chain, Vec<NetworkError>> {
         vec![NetworkError { file: place.file, line: Some(place.line), field: Some(field.into()), cause }]
     };
     let start = Place { file: STAGES, line: 1 };
-    let identifier = |text: String| Cause::Contradiction(format!("{text:?} is not an identifier"));
-    let tenant = TenantId::new("willems").map_err(|_| wrong(start, "chain", identifier("willems".into())))?;
+    let identifier = |text: &str, why: IdError| Cause::Contradiction(format!("{text:?}: {why}"));
+    let tenant = TenantId::new("willems").map_err(|why| wrong(start, "chain", identifier("willems", why)))?;
     let sku_name = format!("CHAIN-{number:02}");
-    let sku = SkuId::new(&sku_name).map_err(|_| wrong(start, "chain", identifier(sku_name.clone())))?;
+    let sku = SkuId::new(&sku_name).map_err(|why| wrong(start, "chain", identifier(&sku_name, why)))?;
     let value = dearest(&draft).map_err(|at| {
         let place = draft.stages[at].place;
         wrong(place, "stage", Cause::Contradiction("the arcs lead in a circle through this stage".into()))
@@ -358,7 +358,7 @@ fn chain(number: u32, draft: Draft) -> Result<Chain, Vec<NetworkError>> {
     for &(source, destination, place) in &draft.arcs {
         let (from, to) = (&draft.stages[source], &draft.stages[destination]);
         let id = format!("{}~{}", from.site, to.site);
-        let lane = LaneId::new(&id).map_err(|_| wrong(place, "source", identifier(id)))?;
+        let lane = LaneId::new(&id).map_err(|why| wrong(place, "source", identifier(&id, why)))?;
         let at = |i: usize| LatLon { lat: places[i].lat(), lon: places[i].lon() };
         parts.lanes.push(LaneSpec {
             lane,
