@@ -435,7 +435,7 @@ class Demo:
                 route = [lane, lane + "~back"] if outward else [lane + "~back", lane]
                 ship = vehicle("SHIP", "ship", "MV " + next(names), 9_000_000_000, "chilled" if chilled else "dry", start if outward else end, route, progress, 29_000, 600)
                 if outward:
-                    rest = self.sea_days[lane] * (1 - progress / 1000) + self.lead_days(end, site)
+                    rest = self.sea_days[lane] * (1.05 - progress / 1000) + self.lead_days(end, site) + 0.1  # promised with some slack
                     self.ship(supplier, site, lane, ship, rest, max(7, self.sea_days[lane] / n), lambda sku, s=supplier, w=site: sku["supplier"] == s and self.source(w, sku) == s)
         vehicle("AIR", "aircraft", "Freighter one", 100_000_000, "dry", "HKG", ["AIR-HKG-EMA", "AIR-HKG-EMA~back"], 430, 850_000, 300)
         for port, n in (("FXT", 5), ("SOU", 3), ("IMM", 3)):
