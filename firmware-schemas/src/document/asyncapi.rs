@@ -268,10 +268,10 @@ fn keep_what_is_used(schemas: &mut Map<String, Value>, messages: &Map<String, Va
     messages.values().for_each(|message| collect(message, &mut waiting));
     let mut used = alloc::collections::BTreeSet::new();
     while let Some(name) = waiting.pop() {
-        if let Some(schema) = schemas.get(&name) {
-            if used.insert(name) {
-                collect(schema, &mut waiting);
-            }
+        if let Some(schema) = schemas.get(&name)
+            && used.insert(name)
+        {
+            collect(schema, &mut waiting);
         }
     }
     schemas.retain(|name, _| used.contains(name));

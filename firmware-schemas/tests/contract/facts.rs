@@ -350,7 +350,7 @@ fn samples() -> Vec<(String, Fact)> {
         .collect()
 }
 
-fn encode(fact: &Fact) -> Vec<u8> {
+pub(crate) fn encode(fact: &Fact) -> Vec<u8> {
     let mut bytes = Vec::new();
     fact.encode_into(&mut bytes).unwrap();
     bytes
@@ -368,6 +368,10 @@ fn kept() -> BTreeMap<String, String> {
     let text = std::fs::read_to_string(at(GOLDEN)).unwrap_or_default();
     let lines = text.lines().filter_map(|line| line.split_once(' '));
     lines.map(|(name, bytes)| (name.to_owned(), bytes.to_owned())).collect()
+}
+
+pub(crate) fn golden_bytes() -> Vec<Vec<u8>> {
+    kept().values().map(|bytes| unhex(bytes)).collect()
 }
 
 #[test]

@@ -8,6 +8,7 @@ mod documents;
 mod facts;
 mod frames;
 mod header;
+mod mutations;
 
 use std::path::{Path, PathBuf};
 
