@@ -1,7 +1,7 @@
 //! Messages per second through the links, against a bare rumqttc subscriber that only counts.
 //!
 //! ```text
-//! cargo run --release -p gateway --example mqtt_rate -- PORT [MESSAGES] [PUBLISHERS] [ROUNDS]
+//! cargo run --release -p tests --example mqtt_rate -- PORT [MESSAGES] [PUBLISHERS] [ROUNDS]
 //! ```
 //!
 //! PORT is a broker on this machine with `deploy/mosquitto.conf`; 0 leaves the external part out. Every
