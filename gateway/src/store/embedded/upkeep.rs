@@ -13,6 +13,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, PoisonError};
 use std::thread::{Builder, JoinHandle};
 
+/// How much the compacting thread lowers its priority; 19 is the lowest.
+const COMPACTION_NICE: i32 = 10;
+
 /// What appenders and the threads tell each other.
 #[derive(Default)]
 pub(super) struct Signals {
@@ -59,6 +62,8 @@ fn run_sealing(core: &Core) {
 }
 
 fn run_compacting(core: &Core) {
+    // Compaction is never urgent, so this thread lets all others go first. It works without that, too.
+    rustix::process::nice(COMPACTION_NICE).ok();
     while core.wait_for(|signals| std::mem::take(&mut signals.compact_due)) {
         core.try_compact();
     }
