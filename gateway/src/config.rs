@@ -21,7 +21,7 @@ pub const DEFAULT_FILE: &str = "portolan.toml";
 /// What the names of our environment variables start with.
 pub const ENVIRONMENT_PREFIX: &str = "PORTOLAN_";
 /// Environment variables with our prefix that are not configuration keys.
-const NOT_KEYS: [&str; 4] = ["PORTOLAN_CONFIG", "PORTOLAN_LOG", "PORTOLAN_SHARED", "PORTOLAN_REQUIRE_PEERS"];
+const NOT_KEYS: [&str; 2] = ["PORTOLAN_CONFIG", "PORTOLAN_LOG"];
 
 macro_rules! section {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_doc:meta])* $field:ident: $ty:ty = $default:expr,)+ }) => {

@@ -80,7 +80,7 @@ impl Gateway {
     pub fn spawn(options: &GatewayOptions) -> Self {
         let (http, mqtt) = options.ports;
         let log = File::options().create(true).append(true).open(log_path(options)).expect("a log file");
-        let mut command = Command::new(binary());
+        let mut command = portolan();
         command
             .arg("serve")
             .args(["--http", &format!("127.0.0.1:{http}"), "--tenant", &options.tenant])
@@ -240,10 +240,21 @@ fn log_path(options: &GatewayOptions) -> PathBuf {
 /// When it cannot be run or finds problems.
 #[must_use]
 pub fn verify(data: &Path) -> serde_json::Value {
-    let output = Command::new(binary()).args(["verify", "--json", "--data"]).arg(data).output().expect("the binary");
+    let output = portolan().args(["verify", "--json", "--data"]).arg(data).output().expect("the binary");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "verify: {}\n{text}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     serde_json::from_str(&text).unwrap_or_else(|why| panic!("verify: {why}: {text}"))
+}
+
+/// The binary, without the variables of its prefix that are ours and not its.
+fn portolan() -> Command {
+    let mut command = Command::new(binary());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PORTOLAN_") {
+            command.env_remove(name);
+        }
+    }
+    command
 }
 
 /// The `portolan` binary of this build; built when it is not there.

@@ -138,10 +138,9 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// A new folder for a benchmark, on the disk of `PORTOLAN_BENCH_FOLDER` or the temporary one.
+/// A new folder for a benchmark, on the disk that `TMPDIR` names.
 fn folder(name: &str) -> Result<std::path::PathBuf> {
-    let base = std::env::var_os("PORTOLAN_BENCH_FOLDER").map_or_else(std::env::temp_dir, Into::into);
-    let folder = base.join(format!("portolan-bench-{}-{name}", std::process::id()));
+    let folder = std::env::temp_dir().join(format!("portolan-bench-{}-{name}", std::process::id()));
     std::fs::remove_dir_all(&folder).ok();
     std::fs::create_dir_all(&folder)?;
     Ok(folder)

@@ -3,6 +3,7 @@
 use super::store::frames;
 use super::{Figure, Goal, median};
 use crate::gateway::{Gateway, GatewayOptions};
+use crate::mosquitto::{Mosquitto, MosquittoOptions};
 use anyhow::{Context, Result};
 use firmware_schemas::codec::Encoding;
 use gateway::clock::SystemClock;
@@ -18,8 +19,10 @@ pub(super) fn run(n: Option<u64>) -> Result<Vec<Figure>> {
     options.network = Some(options.data.with_extension("network"));
     let now = SystemClock.now();
     let all = frames(n_readings / 50, now, Encoding::Cbor, "WH", "t")?;
+    let mosquitto = Mosquitto::start("bench_restart", &MosquittoOptions::default()).context("mosquitto is missing")?;
+    options.broker = Some(mosquitto.port());
     let gateway = Gateway::start(&options);
-    let publisher = crate::publisher::Publisher::start("bench", gateway.mqtt_port(), 1_000);
+    let publisher = crate::publisher::Publisher::start("bench", mosquitto.port(), 1_000);
     let mut number = 0;
     for chunk in all.chunks(FRAMES_AT_ONCE as usize) {
         for (topic, payload) in chunk {

@@ -2,6 +2,7 @@
 
 use super::{Figure, Goal};
 use crate::gateway::{Gateway, GatewayOptions};
+use crate::mosquitto::{Mosquitto, MosquittoOptions};
 use crate::publisher::Publisher;
 use anyhow::{Context, Result};
 use gateway::clock::SystemClock;
@@ -31,9 +32,17 @@ pub(super) fn run(n: Option<u64>) -> Result<Vec<Figure>> {
     let network = options.data.with_extension("network");
     crate::gateway::small_network(&network, "t", &["A".to_owned()])?;
     options.network = Some(network);
+    let mosquitto = Mosquitto::start("bench_stream", &MosquittoOptions::default()).context("mosquitto is missing")?;
+    options.broker = Some(mosquitto.port());
     let gateway = Gateway::start(&options);
     let start = || -> Vec<Publisher> {
-        (0..4).map(|i| Publisher::start(&format!("bench{i}"), gateway.mqtt_port(), 1_000)).collect()
+        (0..4).map(|i| Publisher::start(&format!("bench{i}"), mosquitto.port(), 1_000)).collect()
+    };
+    let all_stored = |n: u64| {
+        crate::gateway::wait_until("stored", Duration::from_secs(60), || {
+            let stored = gateway.metric("portolan_readings_stored_total") as u64;
+            if stored >= n { Ok(()) } else { Err(stored) }
+        });
     };
     // The maximum first, with somebody watching.
     let stop = Arc::new(AtomicBool::new(false));
@@ -47,6 +56,7 @@ pub(super) fn run(n: Option<u64>) -> Result<Vec<Figure>> {
     for publisher in publishers {
         drop(publisher.finish(true));
     }
+    all_stored(n_messages);
     let rate_max = n_messages as f64 / began.elapsed().as_secs_f64();
     stop.store(true, Ordering::Release);
     drop(watcher.join());
