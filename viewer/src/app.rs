@@ -25,7 +25,7 @@ use crate::scene::chart::{ChartPoint, WORLD};
 use crate::scene::known::Epochs;
 use crate::scene::mark::{ItemId, Mark};
 use crate::scene::mesh::Triangles;
-use crate::scene::{Known, Link, Look, View, fleet, network};
+use crate::scene::{Detail, Known, Link, Look, View, fleet, network};
 use crate::{camera, land, panel};
 
 /// How to show a network in a window.
@@ -54,6 +54,8 @@ pub(crate) struct Chart {
     pub(crate) link: Link,
     /// The gateway's clock when it was last heard, and ours then.
     pub(crate) heard: Option<(Timestamp, Duration)>,
+    /// Our clock when the link last gave a sign of life.
+    signed: Duration,
     /// Our clock: since the start.
     pub(crate) elapsed: Duration,
     /// What the window shows.
@@ -66,6 +68,8 @@ pub(crate) struct Chart {
     pub(crate) selected: Option<ItemId>,
     /// What is under the pointer.
     pub(crate) hovered: Option<ItemId>,
+    /// What keys and pointer do is written in a corner.
+    pub(crate) hints_shown: bool,
     /// Names are shown.
     pub(crate) labels_shown: bool,
     /// The sides on which names were last placed.
@@ -86,12 +90,14 @@ impl Chart {
             known: Known::default(),
             link: Link::Connecting,
             heard: None,
+            signed: Duration::ZERO,
             elapsed: Duration::ZERO,
             view: View::world(f64::from(size.0), f64::from(size.1)),
             moved: false,
             theme,
             selected: None,
             hovered: None,
+            hints_shown: true,
             labels_shown: true,
             label_sides: BTreeMap::new(),
             site_marks: Vec::new(),
@@ -104,6 +110,7 @@ impl Chart {
     /// Shows a snapshot from a file, as at the time when it was made.
     pub(crate) fn show_file(&mut self, snapshot: Snapshot) {
         self.take_snapshot(snapshot);
+        self.hints_shown = false;
         self.link = Link::File;
     }
 
@@ -147,6 +154,9 @@ impl Chart {
     }
 
     fn take(&mut self, event: FeedEvent) {
+        if !matches!(event, FeedEvent::Lost(_)) {
+            self.signed = self.elapsed;
+        }
         match event {
             FeedEvent::Snapshot(snapshot) => {
                 self.take_snapshot(*snapshot);
@@ -163,7 +173,7 @@ impl Chart {
             FeedEvent::Lost(why) => {
                 let since = match &self.link {
                     Link::Lost { since, .. } => *since,
-                    _ => self.now(),
+                    _ => self.now().map(|now| now.saturating_sub(self.elapsed.saturating_sub(self.signed))),
                 };
                 self.link = Link::Lost { since, reason: why.to_string() };
             }
@@ -201,6 +211,7 @@ struct Layers {
 struct Drawn {
     epoch: u64,
     look: Look,
+    detail: Detail,
 }
 
 /// The chart without a source of data: for a window and for an image alike.
@@ -356,13 +367,14 @@ fn draw(
 ) {
     let chart = chart.bypass_change_detection();
     let look = chart.look();
+    let detail = Detail::of(chart.view.scale);
     let Epochs { sites, lanes, vehicles } = chart.known.epochs;
     if chart.elapsed.saturating_sub(chart.vehicles_drawn) >= VEHICLES_EVERY {
         layers.drawn[Layer::Vehicles as usize] = None;
         chart.vehicles_drawn = chart.elapsed;
     }
     for (layer, epoch) in Layer::ALL.into_iter().zip([0, lanes, sites, vehicles]) {
-        let drawn = Some(Drawn { epoch, look });
+        let drawn = Some(Drawn { epoch, look, detail });
         if layers.drawn[layer as usize] == drawn {
             continue;
         }
@@ -372,19 +384,19 @@ fn draw(
             Layer::Land => {
                 let [r, g, b, _] = look.of(look.theme.water).0;
                 clear.0 = Color::srgb_u8(r, g, b);
-                match land::land(look.of(look.theme.land)) {
+                match land::land(detail, look.of(look.theme.land)) {
                     Ok(land) => triangles = land,
                     Err(why) => error!("no land: {why}"),
                 }
             }
             Layer::Lanes => network::lanes(&chart.known, &look).iter().for_each(|path| triangles.line(path)),
             Layer::Sites => {
-                chart.site_marks = network::sites(&chart.known, &look);
+                chart.site_marks = network::sites(&chart.known, &look, detail);
                 chart.site_marks.iter().for_each(|mark| triangles.mark(mark, &look));
             }
             Layer::Vehicles => {
                 let now = chart.now().unwrap_or(Timestamp::EPOCH);
-                chart.vehicle_marks = fleet::vehicles(&chart.known, now, &look);
+                chart.vehicle_marks = fleet::vehicles(&chart.known, now, &look, detail);
                 chart.vehicle_marks.iter().for_each(|mark| triangles.mark(mark, &look));
             }
         }

@@ -1,10 +1,11 @@
-//! Land: Natural Earth's coasts at 1:110 million, cut into triangles once.
+//! Land: Natural Earth's coasts at 1:110 million, and at 1:50 million for closer looks, cut into triangles.
 
 use crate::palette::Rgba;
-use crate::scene::ChartPoint;
 use crate::scene::mesh::Triangles;
+use crate::scene::{ChartPoint, Detail};
 
 const LAND_110M: &str = include_str!("../assets/land_110m.geojson");
+const LAND_50M: &str = include_str!("../assets/land_50m.geojson");
 
 /// Why land cannot be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -32,8 +33,11 @@ pub enum LandError {
 }
 
 /// The land that is built in.
-pub fn land(colour: Rgba) -> Result<Triangles, LandError> {
-    triangles(LAND_110M, colour)
+pub fn land(detail: Detail, colour: Rgba) -> Result<Triangles, LandError> {
+    match detail {
+        Detail::World => triangles(LAND_110M, colour),
+        Detail::Region => triangles(LAND_50M, colour),
+    }
 }
 
 /// The polygons of a GeoJSON feature collection as triangles. Positions are longitude, latitude.
@@ -100,14 +104,21 @@ mod tests {
 
     #[test]
     fn land_is_where_land_is() {
-        let all = land(Theme::DARK.land).unwrap();
+        for detail in [Detail::World, Detail::Region] {
+            check(detail);
+        }
+    }
+
+    #[track_caller]
+    fn check(detail: Detail) {
+        let all = land(detail, Theme::DARK.land).unwrap();
         for (name, lat, lon) in
             [("Berlin", 52.5, 13.4), ("Wuhan", 30.6, 114.3), ("Chicago", 41.6, -88.5), ("Perth", -31.5, 117.0)]
         {
-            assert!(is_land(&all, lat, lon), "{name}");
+            assert!(is_land(&all, lat, lon), "{name} at {detail:?}");
         }
         for (name, lat, lon) in [("Atlantic", 30.0, -40.0), ("Pacific", 0.0, -150.0), ("Bight", -35.0, 130.0)] {
-            assert!(!is_land(&all, lat, lon), "{name}");
+            assert!(!is_land(&all, lat, lon), "{name} at {detail:?}");
         }
     }
 

@@ -14,7 +14,7 @@ use crate::palette::{self, Rgba, Theme};
 use crate::scene::facts::{self, Facts, LinkState, Title};
 use crate::scene::labels::{self, Label, ScreenRect};
 use crate::scene::mark::Shape;
-use crate::scene::{Look, network};
+use crate::scene::{Detail, Look, network};
 
 /// Latin and Chinese in one file, because there is no list of fonts to fall back on.
 const FONT: &[u8] = include_bytes!("../assets/NotoSansCJKsc-Regular-GB2312.otf");
@@ -43,6 +43,9 @@ fn show(mut contexts: EguiContexts, mut chart: ResMut<Chart>, mut dressed: Local
     paint_selection(ctx, &chart, &look);
     title_bar(ctx, &facts::title(&chart.known, &chart.link, now), &look.theme, chart.view.width as f32);
     legend(ctx, &chart, &look);
+    if chart.hints_shown && !panel_shown {
+        hints(ctx, &chart, &look.theme);
+    }
     let Some(now) = now else { return Ok(()) };
     if let Some(facts) = chart.selected.as_ref().and_then(|item| facts::facts(&chart.known, item, now)) {
         if side_panel(ctx, &facts, &look.theme, &chart, below_title) {
@@ -87,14 +90,10 @@ fn paint_names(ctx: &egui::Context, chart: &mut Chart, look: &Look, now: Option<
     let mut obstacles = labels::obstacles(&chart.site_marks, &view);
     obstacles.extend(labels::obstacles(&chart.vehicle_marks, &view));
     let legend = legend_size(chart);
-    obstacles.push(ScreenRect {
-        left: 0.0,
-        top: view.height - legend.1 - 16.0,
-        right: legend.0 + 20.0,
-        bottom: view.height,
-    });
+    let panels =
+        [ScreenRect { left: 0.0, top: view.height - legend.1 - 16.0, right: legend.0 + 20.0, bottom: view.height }];
     let wishes = labels::wishes(&chart.known, &view, now, chart.selected.as_ref());
-    let (names, sides) = labels::place(wishes, &obstacles, window, &chart.label_sides);
+    let (names, sides) = labels::place(wishes, &panels, &obstacles, window, &chart.label_sides);
     chart.label_sides = sides;
     let painter = ctx.layer_painter(egui::LayerId::background());
     for name in &names {
@@ -106,19 +105,22 @@ fn paint_names(ctx: &egui::Context, chart: &mut Chart, look: &Look, now: Option<
 fn paint_name(painter: &egui::Painter, name: &Label, look: &Look) {
     let font = FontId::proportional(name.size_px as f32);
     let theme = &look.theme;
-    let text_colour = if name.strong { theme.text } else { theme.text_faint };
-    let text_colour = if name.strong { text_colour } else { mix(text_colour, theme.text) };
-    let galley = painter.layout_no_wrap(name.text.clone(), font, colour(look.of(text_colour)));
+    let text_colour = if name.strong { theme.text } else { mix(theme.text_faint, theme.text) };
+    // Laid out without a colour, because it is painted in two.
+    let galley = painter.layout_no_wrap(name.text.clone(), font, Color32::PLACEHOLDER);
     let middle_y = (name.rect.top + name.rect.bottom) as f32 / 2.0;
-    let at = Pos2::new(name.rect.left as f32 + 1.0, middle_y - galley.size().y / 2.0);
-    let halo = colour(theme.halo.with_alpha(200));
-    for (dx, dy) in
-        [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (-0.8, -0.8), (0.8, 0.8), (-0.8, 0.8), (0.8, -0.8)]
-    {
-        painter.galley_with_override_text_color(at + egui::vec2(dx, dy), galley.clone(), halo);
+    let at = Pos2::new(name.rect.left as f32 + 1.0, middle_y - galley.size().y / 2.0).round();
+    // Opaque: egui blends what is translucent as if it were darker.
+    let halo = colour(theme.halo);
+    for (dx, dy) in HALO_PX {
+        painter.galley(at + egui::vec2(dx, dy), galley.clone(), halo);
     }
-    painter.galley(at, galley, colour(text_colour));
+    painter.galley(at, galley, colour(look.of(text_colour)));
 }
+
+/// Where a name is painted before it is painted itself, so that it stands off the chart.
+const HALO_PX: [(f32, f32); 8] =
+    [(-1.0, 0.0), (1.0, 0.0), (0.0, -1.0), (0.0, 1.0), (-1.0, -1.0), (1.0, 1.0), (-1.0, 1.0), (1.0, -1.0)];
 
 fn mix(a: Rgba, b: Rgba) -> Rgba {
     let mixed = std::array::from_fn(|channel| ((u16::from(a.0[channel]) + u16::from(b.0[channel])) / 2) as u8);
@@ -213,6 +215,14 @@ fn paint_symbol(painter: &egui::Painter, at: Pos2, shape: Shape, radius: f32, fi
     painter.add(egui::Shape::convex_polygon(corners, fill, stroke));
 }
 
+fn hints(ctx: &egui::Context, chart: &Chart, theme: &Theme) {
+    let at = Pos2::new(chart.view.width as f32 - 12.0, chart.view.height as f32 - 10.0);
+    let text = "drag to move · wheel to zoom · click for facts · F fit · L names · T colours";
+    let font = FontId::proportional(12.0);
+    let painter = ctx.layer_painter(egui::LayerId::background());
+    painter.text(at, Align2::RIGHT_BOTTOM, text, font, colour(theme.text_faint));
+}
+
 /// A line of the legend.
 enum LegendRow {
     Site(SiteKind),
@@ -248,7 +258,7 @@ fn legend(ctx: &egui::Context, chart: &Chart, look: &Look) {
         let at = Pos2::new(corner.x + 20.0, y);
         let text = match row {
             LegendRow::Site(kind) => {
-                let radius = (network::radius_px(*kind) as f32 * 0.85).max(3.2);
+                let radius = (network::radius_px(*kind, Detail::Region) as f32 * 0.85).max(3.2);
                 let stroke = Stroke::new(1.2, colour(theme.text_faint));
                 paint_symbol(&painter, at, Shape::of_site(*kind), radius, colour(theme.text_faint), stroke);
                 facts::site_kind(*kind).to_owned()

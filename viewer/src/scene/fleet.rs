@@ -6,22 +6,27 @@ use firmware_schemas::view::{Freshness, VehicleView};
 
 use super::chart::{ChartPoint, great_circle};
 use super::mark::{Fill, ItemId, Mark, Shape};
-use super::{Known, Look};
+use super::{Detail, Known, Look};
 use crate::palette;
 
 /// The symbols of all vehicles with a place, at `now` by the gateway's clock.
-pub fn vehicles(known: &Known, now: Timestamp, look: &Look) -> Vec<Mark> {
+///
+/// One that stands at a site and about which nothing is wrong is not drawn: the site's panel counts it.
+pub fn vehicles(known: &Known, now: Timestamp, look: &Look, detail: Detail) -> Vec<Mark> {
     let severities = known.severity_by_vehicle();
     let mut marks = Vec::with_capacity(known.vehicles.len());
     for (id, vehicle) in &known.vehicles {
         let Some(at) = place(known, vehicle) else { continue };
+        if vehicle.site.is_some() && !severities.contains_key(id) {
+            continue;
+        }
         let freshness = known.vehicle_freshness(vehicle, now);
         let colour = match severities.get(id) {
             Some(severity) => Shape::of_severity(*severity).1,
             None if freshness == Freshness::Never => palette::UNKNOWN,
             None => palette::OK,
         };
-        let radius = radius_px(vehicle.kind);
+        let radius = radius_px(vehicle.kind, detail);
         let symbol = Mark {
             at,
             offset_px: [0.0, 0.0],
@@ -32,7 +37,7 @@ pub fn vehicles(known: &Known, now: Timestamp, look: &Look) -> Vec<Mark> {
             colour: look.of(colour),
             item: Some(ItemId::Vehicle(id.clone())),
         };
-        if let (Freshness::Stale, Some(heard_at)) = (freshness, vehicle.at) {
+        if let (Freshness::Stale, Some(heard_at), Detail::Region) = (freshness, vehicle.at, detail) {
             // It may be anywhere in a circle that grows while we hear nothing.
             let intervals =
                 now.since(heard_at).as_secs_f64() / vehicle.interval_secs.to_duration().as_secs_f64().max(1.0);
@@ -73,7 +78,16 @@ pub fn fill(freshness: Freshness) -> Fill {
 }
 
 /// The radius of a vehicle's symbol, in pixels.
-pub fn radius_px(kind: VehicleKind) -> f64 {
+pub fn radius_px(kind: VehicleKind, detail: Detail) -> f64 {
+    let factor = match (detail, kind) {
+        (Detail::World, VehicleKind::Truck | VehicleKind::Van | VehicleKind::Agv) => 0.5,
+        (Detail::World, _) => 0.85,
+        (Detail::Region, _) => 1.0,
+    };
+    factor * radius_up_close_px(kind)
+}
+
+fn radius_up_close_px(kind: VehicleKind) -> f64 {
     match kind {
         VehicleKind::Ship => 8.5,
         VehicleKind::Train | VehicleKind::Barge => 7.5,

@@ -114,10 +114,12 @@ impl Known {
         match change {
             Change::Network(network) => self.network = Some(network),
             Change::Site(site) => {
-                self.epochs.sites += 1;
+                let before = self.sites.get(&site.site);
+                // Stock moves all the time, and only whether there is any can be seen on the chart.
+                let seen = |site: &SiteView| (site.kind, site.position, site.stock.positions > 0);
+                self.epochs.sites += u64::from(before.is_none_or(|before| seen(before) != seen(&site)));
                 // A site that moved takes its lanes along.
-                let moved = self.sites.get(&site.site).is_none_or(|before| before.position != site.position);
-                self.epochs.lanes += u64::from(moved);
+                self.epochs.lanes += u64::from(before.is_none_or(|before| before.position != site.position));
                 self.sites.insert(site.site.clone(), site);
             }
             Change::Lane(lane) => {
@@ -236,5 +238,122 @@ fn raise<Id: Ord + Clone>(worst: &mut BTreeMap<Id, Severity>, id: &Id, severity:
         None => {
             worst.insert(id.clone(), severity);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use firmware_schemas::id::TenantId;
+    use firmware_schemas::network::SiteKind;
+    use firmware_schemas::quantity::{Pieces, Position};
+    use firmware_schemas::view::StockSummary;
+
+    fn at(secs: i64) -> Timestamp {
+        Timestamp::from_secs(secs).unwrap()
+    }
+
+    fn site(on_hand: i64) -> SiteView {
+        SiteView {
+            site: SiteId::new("WH-01").unwrap(),
+            kind: SiteKind::RegionalWarehouse,
+            name: "Warehouse".to_owned(),
+            name_zh: None,
+            position: Position::from_degrees(51.0, 7.0).unwrap(),
+            country: None,
+            time_zone: "UTC".to_owned(),
+            tier: None,
+            partner_class: None,
+            stock: StockSummary {
+                positions: 1,
+                on_hand: Pieces(on_hand),
+                in_transit: Pieces(0),
+                below_reorder_point: 0,
+                out_of_stock: 0,
+            },
+            open_alerts: 0,
+        }
+    }
+
+    fn alert(state: AlertState, severity: Severity) -> AlertView {
+        let id = SiteId::new("WH-01").unwrap();
+        AlertView {
+            id: AlertId(1),
+            state,
+            severity,
+            subject: AlertSubject::RunsOut { site: id.clone(), sku: SkuId::new("tea").unwrap() },
+            site: Some(id),
+            message: "tea runs out".to_owned(),
+            raised_at: at(100),
+            updated_at: at(100),
+            acknowledged_by: None,
+            note: None,
+            cleared_at: None,
+        }
+    }
+
+    fn known() -> Known {
+        let mut known = Known::default();
+        known.take_snapshot(Snapshot {
+            seq: 10,
+            at: at(100),
+            network: NetworkView {
+                name: "Test".to_owned(),
+                tenant: TenantId::new("test").unwrap(),
+                currency: "EUR".to_owned(),
+                time_zone: "UTC".to_owned(),
+            },
+            sites: vec![site(5)],
+            lanes: Vec::new(),
+            skus: Vec::new(),
+            stock: Vec::new(),
+            devices: Vec::new(),
+            vehicles: Vec::new(),
+            shipments: Vec::new(),
+            alerts: Vec::new(),
+        });
+        known
+    }
+
+    #[track_caller]
+    fn check(known: &mut Known, seq: u64, change: Change, taken: bool) {
+        assert_eq!(known.take_delta(Delta { seq, at: at(100 + seq as i64), changes: vec![change] }), taken, "{seq}");
+    }
+
+    #[test]
+    fn a_step_is_taken_once_and_never_backwards() {
+        let mut known = known();
+        check(&mut known, 10, Change::Site(site(1)), false);
+        check(&mut known, 12, Change::Site(site(2)), true);
+        check(&mut known, 12, Change::Site(site(3)), false);
+        check(&mut known, 11, Change::Site(site(4)), false);
+        assert_eq!(known.sites.values().next().unwrap().stock.on_hand, Pieces(2));
+        assert_eq!((known.seq, known.at), (12, Some(at(112))));
+    }
+
+    #[test]
+    fn nothing_is_taken_before_a_snapshot() {
+        check(&mut Known::default(), 1, Change::Site(site(1)), false);
+    }
+
+    #[test]
+    fn moving_stock_does_not_draw_the_sites_again_and_an_alert_does() {
+        let mut known = known();
+        let before = known.epochs;
+        check(&mut known, 11, Change::Site(site(4)), true);
+        assert_eq!(known.epochs, before);
+        check(&mut known, 12, Change::Alert(alert(AlertState::Open, Severity::Watch)), true);
+        assert!(known.epochs.sites > before.sites);
+    }
+
+    #[test]
+    fn an_alert_colours_its_site_until_it_is_cleared() {
+        let mut known = known();
+        let id = SiteId::new("WH-01").unwrap();
+        check(&mut known, 11, Change::Alert(alert(AlertState::Open, Severity::Watch)), true);
+        check(&mut known, 12, Change::Alert(alert(AlertState::Acknowledged, Severity::Critical)), true);
+        assert_eq!(known.severity_by_site().get(&id), Some(&Severity::Critical));
+        check(&mut known, 13, Change::Alert(alert(AlertState::Cleared, Severity::Critical)), true);
+        assert_eq!(known.severity_by_site().get(&id), None);
     }
 }

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use firmware_schemas::network::VehicleKind;
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::view::Freshness;
 
 use super::chart::{ScreenPoint, View};
 use super::mark::{ItemId, Mark};
 use super::network::{SiteStatus, is_doorstep, rank, statuses};
-use super::{Known, facts};
+use super::{Detail, Known, facts};
 
 /// A rectangle of the window, in logical pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,6 +54,8 @@ pub struct Wish {
     pub size_px: f64,
     /// The greater goes first.
     pub weight: u32,
+    /// It matters more than the symbols that it may cover.
+    pub over_symbols: bool,
 }
 
 /// A name on the chart.
@@ -79,9 +82,21 @@ const AREA_PER_LABEL_PX: f64 = 12_000.0;
 /// From this zoom on, in pixels to a degree, customers and shops have names.
 const DOORSTEP_SCALE_MIN: f64 = 60.0;
 
+/// From this zoom on, in pixels to a degree, vehicles of a kind have names.
+fn vehicle_scale_min(kind: VehicleKind) -> f64 {
+    match kind {
+        VehicleKind::Ship | VehicleKind::Aircraft => 0.0,
+        VehicleKind::Train | VehicleKind::Barge => 20.0,
+        VehicleKind::Truck => 70.0,
+        VehicleKind::Van => 150.0,
+        VehicleKind::Agv => 2_000.0,
+    }
+}
+
 /// The names that would like to be on the chart.
 pub fn wishes(known: &Known, view: &View, now: Timestamp, selected: Option<&ItemId>) -> Vec<Wish> {
     let mut wishes = Vec::new();
+    let detail = Detail::of(view.scale);
     let statuses = statuses(known);
     for (id, site) in &known.sites {
         let item = ItemId::Site(id.clone());
@@ -95,19 +110,23 @@ pub fn wishes(known: &Known, view: &View, now: Timestamp, selected: Option<&Item
         }
         let weight = if chosen { 10_000 } else { 100 * u32::from(rank(site.kind)) + 30 * alert };
         let at = view.to_screen(super::ChartPoint::of(site.position));
-        let radius_px = super::network::radius_px(site.kind);
+        let radius_px = super::network::radius_px(site.kind, detail);
         let size_px = if rank(site.kind) >= 5 { 14.0 } else { 12.0 };
-        wishes.push(Wish { item, text: site.name.clone(), at, radius_px, size_px, weight });
+        let over_symbols = chosen || rank(site.kind) >= 5;
+        wishes.push(Wish { item, text: site.name.clone(), at, radius_px, size_px, weight, over_symbols });
     }
     for (id, vehicle) in &known.vehicles {
         let Some(place) = super::fleet::place(known, vehicle) else { continue };
         let item = ItemId::Vehicle(id.clone());
         let chosen = selected == Some(&item);
         let freshness = known.vehicle_freshness(vehicle, now);
-        if vehicle.lane.is_none() && !chosen && freshness != Freshness::Lost {
+        if vehicle.site.is_some() && !chosen {
             continue; // at rest at a site, whose own name is there
         }
-        let radius_px = super::fleet::radius_px(vehicle.kind);
+        if view.scale < vehicle_scale_min(vehicle.kind) && !chosen {
+            continue;
+        }
+        let radius_px = super::fleet::radius_px(vehicle.kind, detail);
         let worry = u32::from(matches!(freshness, Freshness::Stale | Freshness::Lost));
         // Ships are few and far from other names; trucks wait for a closer look.
         let weight = if chosen { 10_000 } else { 150 + radius_px as u32 * 10 + 120 * worry };
@@ -115,15 +134,24 @@ pub fn wishes(known: &Known, view: &View, now: Timestamp, selected: Option<&Item
             (Freshness::Live | Freshness::Never, _) | (_, None) => vehicle.name.clone(),
             (_, Some(heard_at)) => format!("{} · {}", vehicle.name, facts::span(now.since(heard_at))),
         };
-        wishes.push(Wish { item, text, at: view.to_screen(place), radius_px, size_px: 11.0, weight });
+        wishes.push(Wish {
+            item,
+            text,
+            at: view.to_screen(place),
+            radius_px,
+            size_px: 11.0,
+            weight,
+            over_symbols: chosen,
+        });
     }
     wishes
 }
 
-/// Places as many names as fit. `obstacles` are symbols and panels that no name may cover.
+/// Places as many names as fit. No name covers a panel, and only weighty names cover symbols.
 pub fn place(
     mut wishes: Vec<Wish>,
-    obstacles: &[ScreenRect],
+    panels: &[ScreenRect],
+    symbols: &[ScreenRect],
     window: ScreenRect,
     before: &BTreeMap<ItemId, u8>,
 ) -> (Vec<Label>, BTreeMap<ItemId, u8>) {
@@ -135,7 +163,8 @@ pub fn place(
     });
     let area = (window.right - window.left) * (window.bottom - window.top);
     let n_labels_max = ((area / AREA_PER_LABEL_PX) as usize).clamp(8, LABELS_MAX);
-    let mut taken = Grid::new(window, obstacles);
+    let mut taken = Grid::new(window, panels);
+    let symbols = Grid::new(window, symbols);
     let mut labels = Vec::new();
     let mut sides = BTreeMap::new();
     for wish in wishes {
@@ -146,7 +175,8 @@ pub fn place(
         let first = before.get(&wish.item).copied().unwrap_or(0);
         let free = (0..4).map(|turn| (first + turn) % 4).find_map(|side| {
             let rect = beside(&wish, side, width, height);
-            (window.contains(&rect) && taken.is_free(&rect)).then_some((side, rect))
+            let free = taken.is_free(&rect) && (wish.over_symbols || symbols.is_free(&rect));
+            (window.contains(&rect) && free).then_some((side, rect))
         });
         if let Some((side, rect)) = free {
             taken.take(rect);
@@ -227,7 +257,7 @@ impl Grid {
     }
 }
 
-/// The squares of all symbols that no name may cover.
+/// The squares of all symbols that a name should not cover.
 pub fn obstacles(marks: &[Mark], view: &View) -> Vec<ScreenRect> {
     marks
         .iter()
@@ -246,13 +276,21 @@ mod tests {
 
     fn wish(n: usize, x: f64, y: f64, weight: u32) -> Wish {
         let item = ItemId::Site(SiteId::new(&format!("s{n}")).unwrap());
-        Wish { item, text: format!("Hafen {n}"), at: ScreenPoint { x, y }, radius_px: 5.0, size_px: 12.0, weight }
+        Wish {
+            item,
+            text: format!("Hafen {n}"),
+            at: ScreenPoint { x, y },
+            radius_px: 5.0,
+            size_px: 12.0,
+            weight,
+            over_symbols: false,
+        }
     }
 
     #[test]
     fn the_weightier_of_two_in_one_place_goes_right() {
         let (labels, _) =
-            place(vec![wish(1, 500.0, 500.0, 1), wish(2, 500.0, 500.0, 2)], &[], WINDOW, &BTreeMap::new());
+            place(vec![wish(1, 500.0, 500.0, 1), wish(2, 500.0, 500.0, 2)], &[], &[], WINDOW, &BTreeMap::new());
         assert_eq!(labels[0].text, "Hafen 2");
         assert!(labels[0].rect.left > 500.0 && labels[1].rect.right < 500.0, "{labels:?}");
     }
@@ -260,10 +298,10 @@ mod tests {
     #[test]
     fn a_name_that_was_shown_stays_against_its_equals() {
         let crowd: Vec<Wish> = (0..9).map(|n| wish(n, 500.0, 500.0, 7)).collect();
-        let (first, sides) = place(crowd.clone(), &[], WINDOW, &BTreeMap::new());
+        let (first, sides) = place(crowd.clone(), &[], &[], WINDOW, &BTreeMap::new());
         assert_eq!(first.len(), 4);
         let last = ItemId::Site(SiteId::new("s8").unwrap());
-        let (again, _) = place(crowd, &[], WINDOW, &BTreeMap::from([(last.clone(), 2)]));
+        let (again, _) = place(crowd, &[], &[], WINDOW, &BTreeMap::from([(last.clone(), 2)]));
         assert_eq!(again[0].item, last);
         assert!(again[0].rect.bottom < 500.0, "above, as before");
         assert!(!sides.contains_key(&last));
@@ -274,10 +312,12 @@ mod tests {
         fn labels_never_overlap_and_stay_inside(places in prop::collection::vec((0.0..1600.0_f64, 0.0..900.0_f64, 0u32..50), 0..400)) {
             let wishes = places.iter().enumerate().map(|(n, (x, y, weight))| wish(n, *x, *y, *weight)).collect();
             let obstacle = ScreenRect { left: 600.0, top: 300.0, right: 900.0, bottom: 500.0 };
-            let (labels, _) = place(wishes, &[obstacle], WINDOW, &BTreeMap::new());
+            let symbol = ScreenRect { left: 100.0, top: 100.0, right: 300.0, bottom: 200.0 };
+            let (labels, _) = place(wishes, &[obstacle], &[symbol], WINDOW, &BTreeMap::new());
             prop_assert!(labels.len() <= LABELS_MAX);
             for (n, label) in labels.iter().enumerate() {
                 prop_assert!(WINDOW.contains(&label.rect) && !label.rect.overlaps(&obstacle));
+                prop_assert!(!label.rect.overlaps(&symbol));
                 prop_assert!(labels[..n].iter().all(|other| !other.rect.overlaps(&label.rect)));
             }
         }

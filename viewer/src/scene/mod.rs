@@ -23,6 +23,22 @@ pub use mark::{Fill, ItemId, Mark, Shape};
 
 use crate::palette::{Rgba, Theme};
 
+/// How much there is room for at a zoom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// Continents: small symbols, coarse coasts.
+    World,
+    /// Countries and closer.
+    Region,
+}
+
+impl Detail {
+    /// Of a zoom, in pixels to a degree.
+    pub fn of(scale: f64) -> Self {
+        if scale < 18.0 { Self::World } else { Self::Region }
+    }
+}
+
 /// How things are coloured now.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Look {

@@ -9,7 +9,7 @@ use firmware_schemas::view::SiteView;
 
 use super::chart::{ChartPoint, Margins, View, great_circle};
 use super::mark::{Fill, ItemId, Mark, Shape};
-use super::{Known, Look};
+use super::{Detail, Known, Look};
 use crate::palette::{self, Rgba, Theme};
 
 /// A lane as a line.
@@ -39,11 +39,17 @@ pub fn mode_style(mode: Mode, theme: &Theme) -> (Rgba, bool) {
 
 /// All lanes whose ends are known; those of little weight first, so that the others lie over them.
 pub fn lanes(known: &Known, look: &Look) -> Vec<LanePath> {
+    // There and back along the same way is one line.
+    let mut drawn = BTreeSet::new();
     let mut paths: Vec<(bool, LanePath)> = Vec::with_capacity(known.lanes.len());
     for lane in known.lanes.values() {
         let (Some(from), Some(to)) = (known.sites.get(&lane.from), known.sites.get(&lane.to)) else { continue };
         let stops: Vec<_> =
             std::iter::once(from.position).chain(lane.via.iter().copied()).chain([to.position]).collect();
+        let back: Vec<_> = stops.iter().rev().copied().collect();
+        if !drawn.insert((lane.mode, stops.clone().min(back))) {
+            continue;
+        }
         let points = great_circle(&stops);
         if points.is_empty() {
             continue; // both ends in one place
@@ -100,7 +106,16 @@ pub fn rank(kind: SiteKind) -> u8 {
 }
 
 /// The radius of a site's symbol, in pixels.
-pub fn radius_px(kind: SiteKind) -> f64 {
+pub fn radius_px(kind: SiteKind, detail: Detail) -> f64 {
+    let factor = match detail {
+        Detail::World if is_doorstep(kind) => 0.7,
+        Detail::World => 0.85,
+        Detail::Region => 1.0,
+    };
+    factor * radius_up_close_px(kind)
+}
+
+fn radius_up_close_px(kind: SiteKind) -> f64 {
     match kind {
         SiteKind::CentralWarehouse => 11.0,
         SiteKind::RegionalWarehouse => 8.5,
@@ -147,12 +162,12 @@ pub fn statuses(known: &Known) -> BTreeMap<&SiteId, SiteStatus> {
 }
 
 /// The symbols of all sites, the weighty ones and those with alerts last, so that they lie on top.
-pub fn sites(known: &Known, look: &Look) -> Vec<Mark> {
+pub fn sites(known: &Known, look: &Look, detail: Detail) -> Vec<Mark> {
     let statuses = statuses(known);
     let mut marks: Vec<((u8, bool), [Option<Mark>; 2])> = Vec::with_capacity(known.sites.len());
     for (id, site) in &known.sites {
         let status = statuses.get(id).copied().unwrap_or(SiteStatus::Unknown);
-        let radius = radius_px(site.kind);
+        let radius = radius_px(site.kind, detail);
         let symbol = Mark {
             at: ChartPoint::of(site.position),
             offset_px: [0.0, 0.0],
