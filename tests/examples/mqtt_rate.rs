@@ -96,11 +96,9 @@ async fn link(port: u16, load: Load, commit: Duration) -> anyhow::Result<f64> {
     let broker = BrokerAddress { host: "127.0.0.1".into(), port, tls: None, credentials: None };
     let tenant = TenantId::new("acme")?;
     let (sender, inbound) = mpsc::channel(8_192);
-    let link = Link::start(
-        LinkConfig::new(broker, "rate-link", upward_filters(&tenant, None)),
-        sender,
-        Arc::new(StandingClock),
-    )?;
+    let mut config = LinkConfig::new(broker, "rate-link", upward_filters(&tenant, None));
+    config.session_expiry = Duration::ZERO; // or the broker would queue the next subscriber's messages for it
+    let link = Link::start(config, sender, Arc::new(StandingClock))?;
     let mut state = link.state();
     state.wait_for(|state| matches!(state, gateway::ingest::LinkState::Connected { .. })).await?;
     let core = core(inbound, load, commit)?;

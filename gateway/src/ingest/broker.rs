@@ -418,6 +418,8 @@ impl Handler for Wills {
             && matches!(from.typ(), FromType::LastWill)
             && is_upward(&publish.topic)
             && self.0.admit(&publish.inner, true).await.is_err()
+            // A plane that has stopped says so itself, once.
+            && !self.0.inbound.is_closed()
             && self.0.open.load(Ordering::Acquire)
         {
             warn!(topic = ?publish.topic, "a last will could not be made durable");
