@@ -463,7 +463,6 @@ impl<T> Control<T> {
     }
 
     /// Decodes a message and records what follows from it; or says why not, and nothing has changed.
-    #[expect(clippy::type_complexity, reason = "two kinds of failure, ours and the sender's")]
     fn take(&mut self, topic: &str, payload: &[u8], now: Timestamp) -> Result<Result<(), (RefusedBy, String)>, Broken> {
         let parsed = match Topic::parse(topic) {
             Ok(parsed) => parsed,

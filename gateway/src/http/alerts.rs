@@ -2,8 +2,8 @@
 
 use super::api::{About, Answer, Api, Body1, Call, Key};
 use super::error::Problem;
-use super::page::{collect, cursor};
-use super::params::{Limit, Text, path_params, query_params};
+use super::page::collect;
+use super::params::{Limit, path_params, query_params};
 use crate::control::Request;
 use axum::http::StatusCode;
 use firmware_schemas::api::{Acknowledgement, Page};
@@ -38,18 +38,18 @@ query_params! {
         /// Only as urgent as this.
         severity: Severity = "critical",
         /// Only where this is the site to look at.
-        site: SiteId = "WH-HAM",
+        site: SiteId = "CW-DAVENTRY",
         /// At most so many.
         limit: Limit = 100,
         /// The `next_cursor` of the page before.
-        cursor: Text = "17",
+        cursor: u64 = 17,
     }
 }
 
 async fn list(call: Call<(), AlertQuery>) -> Result<Page<AlertView>, Problem> {
     let (published, query) = (call.app.published.load_full(), call.query);
     let twin = &published.twin;
-    let before = cursor::<u64>(query.cursor.as_ref())?.map(AlertId);
+    let before = query.cursor.map(AlertId);
     let rest = twin.alerts.range((Bound::Unbounded, before.map_or(Bound::Unbounded, Bound::Excluded)));
     let views = rest.rev().filter_map(|(id, _)| twin.alert_view(*id)).filter(|view| {
         query.state.is_none_or(|state| view.state == state)

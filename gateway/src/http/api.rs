@@ -310,7 +310,6 @@ impl Api {
         }
         let document = json!({
             "openapi": "3.1.0",
-            "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
             "info": {
                 "title": "Portolan",
                 "version": env!("CARGO_PKG_VERSION"),

@@ -2,8 +2,8 @@
 
 use super::api::{About, Answer, Api, Body1, Call, Key};
 use super::error::{Kind, Problem};
-use super::page::{collect, cursor};
-use super::params::{Limit, Text, path_params, query_params};
+use super::page::collect;
+use super::params::{Limit, path_params, query_params};
 use crate::control::Request;
 use ::twin::Twin;
 use ::twin::state::CommandRecord;
@@ -36,27 +36,27 @@ path_params! {
     /// Names a device.
     DevicePath {
         /// The device's id.
-        device: DeviceId = "cold-7",
+        device: DeviceId = "COLD-DAVENTRY-1",
     }
 }
 query_params! {
     /// Which commands.
     CommandQuery {
         /// Only to this device.
-        device: DeviceId = "cold-7",
+        device: DeviceId = "COLD-DAVENTRY-1",
         /// Only in this state.
         state: CommandState = "delivered",
         /// At most so many.
         limit: Limit = 100,
         /// The `next_cursor` of the page before.
-        cursor: Text = "71",
+        cursor: u64 = 71,
     }
 }
 
 async fn list(call: Call<(), CommandQuery>) -> Result<Page<CommandView>, Problem> {
     let (published, query) = (call.app.published.load_full(), call.query);
     let twin = &published.twin;
-    let before = cursor::<u64>(query.cursor.as_ref())?;
+    let before = query.cursor;
     let rest = twin.command_order.range((Bound::Unbounded, before.map_or(Bound::Unbounded, Bound::Excluded)));
     let found = rest.rev().filter_map(|(order, id)| Some((*order, id, twin.commands.get(id)?)));
     let wanted = found.filter(|(_, _, record)| {

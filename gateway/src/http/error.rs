@@ -179,6 +179,7 @@ impl From<ReadError> for Problem {
     fn from(why: ReadError) -> Self {
         match why {
             ReadError::Dropped { .. } => Self::new(Kind::Gone, why.to_string()),
+            ReadError::Ahead { .. } => Self::new(Kind::NotFound, why.to_string()),
             other => {
                 error!(error = %other, "the journal cannot be read");
                 Self::new(Kind::Internal, format!("the journal cannot be read: {other}"))

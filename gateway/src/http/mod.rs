@@ -262,15 +262,14 @@ async fn guard(State(app): State<Arc<App>>, request: HttpRequest, next: Next) ->
             return Problem::new(Kind::CrossSite, detail).into_response();
         }
     }
-    let mut response = next.run(request).await;
-    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    response
+    next.run(request).await
 }
 
 /// Counts responses by their status.
 async fn count(State(app): State<Arc<App>>, request: HttpRequest, next: Next) -> Response {
     let began = app.clock.monotonic();
-    let response = next.run(request).await;
+    let mut response = next.run(request).await;
+    response.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     app.metrics.http_response(response.status().as_u16(), app.clock.monotonic().saturating_sub(began));
     response
 }

@@ -1,7 +1,6 @@
 //! Lists in pages.
 
-use super::error::Problem;
-use super::params::{Limit, Text};
+use super::params::Limit;
 use firmware_schemas::api::Page;
 use std::ops::Bound;
 
@@ -20,20 +19,9 @@ pub(super) fn collect<T>(
     Page { items, next_cursor }
 }
 
-/// Reads a cursor that is an identifier or a number.
-pub(super) fn cursor<T: std::str::FromStr>(cursor: Option<&Text>) -> Result<Option<T>, Problem> {
-    let Some(Text(text)) = cursor else { return Ok(None) };
-    text.parse().map(Some).map_err(|_not_ours| bad_cursor(text))
-}
-
 /// Everything behind a cursor, in ascending order.
 pub(super) fn beyond<T>(cursor: Option<T>) -> (Bound<T>, Bound<T>) {
     (cursor.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded)
-}
-
-/// A cursor that we did not give out.
-pub(super) fn bad_cursor(text: &str) -> Problem {
-    Problem::parameter("cursor", format!("{text:?} is not a cursor that this endpoint gave"))
 }
 
 /// True when `text` is in one of `fields`, upper and lower case being the same.

@@ -119,7 +119,7 @@ impl Param for Timestamp {
 
     fn schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "RFC 3339 time, or integer milliseconds since 1970-01-01T00:00:00Z.",
+            "description": "RFC 3339 time, or integer milliseconds since 1970-01-01T00:00:00Z. From the year 1678 to 2261.",
             "oneOf": [{ "type": "string", "format": "date-time" }, { "type": "integer" }],
         })
     }
@@ -135,13 +135,30 @@ impl Param for bool {
     }
 }
 
+/// Up to what a signed integer holds: many readers of JSON know no larger ones.
 impl Param for u64 {
     fn read(text: &str) -> Result<Self, String> {
-        text.parse().map_err(|why| format!("{text:?} is not a whole number from 0: {why}"))
+        let number = text.parse().ok().filter(|number| i64::try_from(*number).is_ok());
+        number.ok_or_else(|| format!("{text:?} is not a whole number from 0 to {}", i64::MAX))
     }
 
     fn schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "integer", "minimum": 0 })
+        json_schema!({ "type": "integer", "format": "int64", "minimum": 0, "maximum": i64::MAX })
+    }
+}
+
+/// An instant as nanoseconds since 1970: the cursor of readings.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Nanos(pub(super) Timestamp);
+
+impl Param for Nanos {
+    fn read(text: &str) -> Result<Self, String> {
+        let nanos = text.parse().map(|nanos| Self(Timestamp::from_nanos(nanos)));
+        nanos.map_err(|_not_a_number| format!("{text:?} is not a cursor of this list"))
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "integer", "format": "int64", "minimum": i64::MIN, "maximum": i64::MAX })
     }
 }
 
@@ -338,7 +355,10 @@ mod tests {
     #[track_caller]
     fn check(query: &str, at_fault: &[&str]) {
         let mut raw = Raw::of_query(query);
-        Some3::read(&mut raw);
+        let read = Some3::read(&mut raw);
+        assert!(read.is_some_and(|Some3 { site, kind, limit }| {
+            (site.is_some() || kind.is_some() || limit.is_some()) != (query.is_empty() || !at_fault.is_empty())
+        }));
         let faults = raw.faults(&Some3::names());
         let names: Vec<&str> = faults.iter().filter_map(|fault| fault.parameter.as_deref()).collect();
         assert_eq!(names, at_fault, "{query:?}: {faults:?}");

@@ -3,7 +3,7 @@
 use super::App;
 use super::api::{About, Answer, Api, Call, Key};
 use super::error::{Kind, Problem};
-use super::page::{collect, cursor};
+use super::page::collect;
 use super::params::{Limit, Text, path_params, query_params};
 use crate::control::{Reply, Request};
 use crate::journal::Seq;
@@ -46,18 +46,18 @@ query_params! {
         /// Only refused by this part.
         refused_by: RefusedBy = "frame",
         /// Only with this text in the topic.
-        topic: Text = "cold-7",
+        topic: Text = "COLD-DAVENTRY-1",
         /// At most so many.
         limit: Limit = 100,
         /// The `next_cursor` of the page before.
-        cursor: Text = "4711",
+        cursor: u64 = 4711,
     }
 }
 
 async fn list(call: Call<(), QuarantineQuery>) -> Result<Page<QuarantineView>, Problem> {
     let (published, query) = (call.app.published.load_full(), call.query);
     let twin = &published.twin;
-    let before = cursor::<u64>(query.cursor.as_ref())?.map(QuarantineId);
+    let before = query.cursor.map(QuarantineId);
     let rest = twin.quarantine.range((Bound::Unbounded, before.map_or(Bound::Unbounded, Bound::Excluded)));
     let wanted = rest.rev().filter(|(_, record)| {
         query.refused_by.is_none_or(|by| record.refused_by == by)

@@ -2,8 +2,7 @@
 
 use super::api::{About, Api, Call};
 use super::error::{Kind, Problem};
-use super::page::cursor;
-use super::params::{ReadingLimit, Text, path_params, query_params};
+use super::params::{Nanos, ReadingLimit, path_params, query_params};
 use crate::store::{Bucket, Point};
 use ::twin::Twin;
 use firmware_schemas::api::{BucketView, MetricBuckets, MetricReadings};
@@ -39,7 +38,7 @@ path_params! {
     /// Names a metric of a device.
     SeriesPath {
         /// The device's id.
-        device: DeviceId = "cold-7",
+        device: DeviceId = "COLD-DAVENTRY-1",
         /// The metric's name, unique within the device.
         metric: MetricName = "temperature",
     }
@@ -54,7 +53,7 @@ query_params! {
         /// At most so many.
         limit: ReadingLimit = 1_000,
         /// The `next_cursor` of the page before.
-        cursor: Text = "1795329600000000000",
+        cursor: Nanos = 1_795_329_600_000_000_000_i64,
     }
 }
 query_params! {
@@ -94,7 +93,7 @@ async fn list(call: Call<SeriesPath, RangeQuery>) -> Result<MetricReadings, Prob
     let Call { app, path, query, .. } = call;
     let (from, to) = span(query.from, query.to, app.clock.now())?;
     let limit = query.limit.unwrap_or_default().0;
-    let after = cursor::<i64>(query.cursor.as_ref())?.map(Timestamp::from_nanos);
+    let after = query.cursor.map(|cursor| cursor.0);
     app.blocking(move |app| {
         let published = app.published.load();
         let series = find(&published.twin, &path)?;

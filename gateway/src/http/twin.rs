@@ -2,8 +2,8 @@
 
 use super::api::{About, Api, Call};
 use super::error::Problem;
-use super::page::{bad_cursor, beyond, collect, contains, cursor};
-use super::params::{Limit, Text, path_params, query_params};
+use super::page::{beyond, collect, contains};
+use super::params::{Limit, Param, Text, path_params, query_params};
 use ::twin::Twin;
 use ::twin::state::{SiteIdx, SkuIdx, StockIdx};
 use firmware_schemas::api::Page;
@@ -15,6 +15,7 @@ use firmware_schemas::view::{
     DeviceView, Freshness, LaneView, NetworkView, ShipmentState, ShipmentView, SiteView, SkuView, StockView,
     VehicleView,
 };
+use schemars::{Schema, SchemaGenerator, json_schema};
 use std::ops::Bound;
 
 const TAG: &str = "network";
@@ -46,42 +47,42 @@ path_params! {
     /// Names a site.
     SitePath {
         /// The site's id.
-        site: SiteId = "WH-HAM",
+        site: SiteId = "CW-DAVENTRY",
     }
 }
 path_params! {
     /// Names a lane.
     LanePath {
         /// The lane's id.
-        lane: LaneId = "SHA-HAM",
+        lane: LaneId = "PRE-YIWU",
     }
 }
 path_params! {
     /// Names a SKU.
     SkuPath {
         /// The SKU's id.
-        sku: SkuId = "SKU-0001",
+        sku: SkuId = "HOM-01",
     }
 }
 path_params! {
     /// Names a vehicle.
     VehiclePath {
         /// The vehicle's id.
-        vehicle: VehicleId = "truck-7",
+        vehicle: VehicleId = "SHIP-01",
     }
 }
 path_params! {
     /// Names a device.
     DevicePath {
         /// The device's id.
-        device: DeviceId = "cold-7",
+        device: DeviceId = "COLD-DAVENTRY-1",
     }
 }
 path_params! {
     /// Names a shipment.
     ShipmentPath {
         /// The shipment's id.
-        shipment: ShipmentId = "S-100",
+        shipment: ShipmentId = "SHP-001",
     }
 }
 
@@ -95,24 +96,23 @@ query_params! {
         /// Only of this kind.
         kind: SiteKind = "regional_warehouse",
         /// Only in this country, ISO 3166-1 alpha-2.
-        country: Text = "DE",
+        country: Text = "GB",
         /// Only with (or without) SKUs at or under their reorder point.
         below_reorder_point: bool = true,
         /// Only with (or without) open alerts.
         has_alerts: bool = true,
         /// Only with this text in the id or a name.
-        q: Text = "hamburg",
+        q: Text = "london",
         /// At most so many.
         limit: Limit = 100,
         /// The `next_cursor` of the page before.
-        cursor: Text = "WH-HAM",
+        cursor: SiteId = "CW-DAVENTRY",
     }
 }
 
 async fn sites(call: Call<(), SiteQuery>) -> Result<Page<SiteView>, Problem> {
     let (published, query) = (call.app.published.load_full(), call.query);
     let twin = &published.twin;
-    let after = cursor::<SiteId>(query.cursor.as_ref())?;
     let wanted = |at: &SiteIdx| {
         let site = &twin.sites[at.at()];
         let spec = &site.spec;
@@ -127,7 +127,7 @@ async fn sites(call: Call<(), SiteQuery>) -> Result<Page<SiteView>, Problem> {
                 contains(&[spec.site.as_str(), &spec.name, spec.name_zh.as_deref().unwrap_or_default()], q)
             })
     };
-    let rest = twin.site_by_id.range(beyond(after));
+    let rest = twin.site_by_id.range(beyond(query.cursor.clone()));
     let views = rest.map(|(_, at)| *at).filter(wanted).map(|at| twin.site_view(at));
     Ok(collect(query.limit, views, |site| site.site.to_string()))
 }
@@ -145,23 +145,22 @@ query_params! {
     /// Which lanes.
     LaneQuery {
         /// Only from this site.
-        from: SiteId = "PORT-SHA",
+        from: SiteId = "SUP-YIWU",
         /// Only to this site.
-        to: SiteId = "PORT-HAM",
+        to: SiteId = "CNNGB",
         /// Only of this mode.
         mode: Mode = "sea",
         /// At most so many.
         limit: Limit = 100,
         /// The `next_cursor` of the page before.
-        cursor: Text = "SHA-HAM",
+        cursor: LaneId = "PRE-YIWU",
     }
 }
 
 async fn lanes(call: Call<(), LaneQuery>) -> Result<Page<LaneView>, Problem> {
     let (published, query) = (call.app.published.load_full(), call.query);
     let twin = &published.twin;
-    let after = cursor::<LaneId>(query.cursor.as_ref())?;
-    let rest = twin.lane_by_id.range(beyond(after));
+    let rest = twin.lane_by_id.range(beyond(query.cursor.clone()));
     let wanted = rest.map(|(_, at)| *at).filter(|at| {
         let lane = &twin.lanes[at.at()];
         query.from.as_ref().is_none_or(|from| lane.from == *from)
@@ -183,19 +182,18 @@ query_params! {
         /// Only of this temperature class.
         temperature: TemperatureClass = "chilled",
         /// Only with this text in the id or a name.
-        q: Text = "milk",
+        q: Text = "candle",
         /// At most so many.
         limit: Limit = 100,
         /// The `next_cursor` of the page before.
-        cursor: Text = "SKU-0001",
+        cursor: SkuId = "HOM-01",
     }
 }
 
 async fn skus(call: Call<(), SkuQuery>) -> Result<Page<SkuView>, Problem> {
     let (published, query) = (call.app.published.load_full(), call.query);
     let twin = &published.twin;
-    let after = cursor::<SkuId>(query.cursor.as_ref())?;
-    let rest = twin.sku_by_id.range(beyond(after));
+    let rest = twin.sku_by_id.range(beyond(query.cursor.clone()));
     let wanted = rest.map(|(_, at)| *at).filter(|at| {
         let spec = &twin.skus[at.at()];
         query.temperature.is_none_or(|class| spec.temperature == class)
@@ -216,9 +214,9 @@ query_params! {
     /// Which stock positions.
     StockQuery {
         /// Only at this site.
-        site: SiteId = "WH-HAM",
+        site: SiteId = "CW-DAVENTRY",
         /// Only of this SKU.
-        sku: SkuId = "SKU-0001",
+        sku: SkuId = "HOM-01",
         /// Only at or under (or only above) the reorder point.
         below_reorder_point: bool = true,
         /// Only with nothing (or only with something) on hand.
@@ -226,7 +224,7 @@ query_params! {
         /// At most so many.
         limit: Limit = 100,
         /// The `next_cursor` of the page before.
-        cursor: Text = "WH-HAM/SKU-0001",
+        cursor: StockCursor = "CW-DAVENTRY/HOM-01",
     }
 }
 
@@ -252,7 +250,7 @@ query_params! {
         /// At most so many.
         limit: Limit = 100,
         /// The `next_cursor` of the page before.
-        cursor: Text = "WH-HAM/SKU-0001",
+        cursor: StockCursor = "CW-DAVENTRY/HOM-01",
     }
 }
 
@@ -263,7 +261,7 @@ fn stock_page(twin: &Twin, query: &StockQuery, now: Timestamp) -> Result<Page<St
         None => None,
     };
     let after = match &query.cursor {
-        Some(Text(text)) => Some(stock_cursor(twin, text).ok_or_else(|| bad_cursor(text))?),
+        Some(cursor) => Some(cursor.find(twin).ok_or_else(|| Problem::parameter("cursor", "it is of no page of this list"))?),
         None => None,
     };
     let (first_site, last_site) = match site {
@@ -297,9 +295,27 @@ fn stock_page(twin: &Twin, query: &StockQuery, now: Timestamp) -> Result<Page<St
     Ok(collect(query.limit, found.filter(wanted).map(view), cursor))
 }
 
-fn stock_cursor(twin: &Twin, text: &str) -> Option<(SiteIdx, SkuIdx)> {
-    let (site, sku) = text.split_once('/')?;
-    Some((*twin.site_by_id.get(site)?, *twin.sku_by_id.get(sku)?))
+/// The last position of a page.
+#[derive(Clone, Debug)]
+pub(super) struct StockCursor(SiteId, SkuId);
+
+impl Param for StockCursor {
+    fn read(text: &str) -> Result<Self, String> {
+        let (site, sku) = text.split_once('/').ok_or_else(|| format!("{text:?} is not a cursor of this list"))?;
+        let ids = SiteId::new(site).and_then(|site| Ok(Self(site, SkuId::new(sku)?)));
+        ids.map_err(|why| why.to_string())
+    }
+
+    fn schema(_: &mut SchemaGenerator) -> Schema {
+        let id = "[A-Za-z0-9][A-Za-z0-9._~:-]{0,63}";
+        json_schema!({ "type": "string", "pattern": format!("^{id}/{id}$") })
+    }
+}
+
+impl StockCursor {
+    fn find(&self, twin: &Twin) -> Option<(SiteIdx, SkuIdx)> {
+        Some((*twin.site_by_id.get(&self.0)?, *twin.sku_by_id.get(&self.1)?))
+    }
 }
 
 query_params! {
@@ -310,23 +326,22 @@ query_params! {
         /// Only of this mode.
         mode: Mode = "road",
         /// Only on this lane.
-        lane: LaneId = "HAM-BER",
+        lane: LaneId = "PRE-YIWU",
         /// Only standing at this site.
-        site: SiteId = "WH-HAM",
+        site: SiteId = "CW-DAVENTRY",
         /// Only this fresh.
         freshness: Freshness = "live",
         /// At most so many.
         limit: Limit = 100,
         /// The `next_cursor` of the page before.
-        cursor: Text = "truck-7",
+        cursor: VehicleId = "SHIP-01",
     }
 }
 
 async fn vehicles(call: Call<(), VehicleQuery>) -> Result<Page<VehicleView>, Problem> {
     let (published, query, now) = (call.app.published.load_full(), call.query, call.app.clock.now());
     let twin = &published.twin;
-    let after = cursor::<VehicleId>(query.cursor.as_ref())?;
-    let rest = twin.vehicle_by_id.range(beyond(after));
+    let rest = twin.vehicle_by_id.range(beyond(query.cursor.clone()));
     let views = rest.map(|(_, at)| twin.vehicle_view(*at, now)).filter(|view| {
         query.kind.is_none_or(|kind| view.kind == kind)
             && query.mode.is_none_or(|mode| view.mode == mode)
@@ -348,25 +363,24 @@ query_params! {
     /// Which devices.
     DeviceQuery {
         /// Only reporting under this site.
-        site: SiteId = "WH-HAM",
+        site: SiteId = "CW-DAVENTRY",
         /// Only of this kind.
         kind: DeviceKind = "cold_room",
         /// Only on this vehicle.
-        vehicle: VehicleId = "truck-7",
+        vehicle: VehicleId = "SHIP-01",
         /// Only this fresh.
         freshness: Freshness = "stale",
         /// At most so many.
         limit: Limit = 100,
         /// The `next_cursor` of the page before.
-        cursor: Text = "cold-7",
+        cursor: DeviceId = "COLD-DAVENTRY-1",
     }
 }
 
 async fn devices(call: Call<(), DeviceQuery>) -> Result<Page<DeviceView>, Problem> {
     let (published, query, now) = (call.app.published.load_full(), call.query, call.app.clock.now());
     let twin = &published.twin;
-    let after = cursor::<DeviceId>(query.cursor.as_ref())?;
-    let rest = twin.device_by_id.range(beyond(after));
+    let rest = twin.device_by_id.range(beyond(query.cursor.clone()));
     let views = rest.map(|(_, at)| twin.device_view(DeviceIdx(*at), now)).filter(|view| {
         query.site.as_ref().is_none_or(|site| view.site == *site)
             && query.kind.is_none_or(|kind| view.kind == kind)
@@ -389,23 +403,22 @@ query_params! {
         /// Only in this state.
         state: ShipmentState = "in_transit",
         /// Only from this site.
-        from: SiteId = "PORT-SHA",
+        from: SiteId = "SUP-YIWU",
         /// Only to this site.
-        to: SiteId = "PORT-HAM",
+        to: SiteId = "CNNGB",
         /// Only in this vehicle.
-        vehicle: VehicleId = "truck-7",
+        vehicle: VehicleId = "SHIP-01",
         /// At most so many.
         limit: Limit = 100,
         /// The `next_cursor` of the page before.
-        cursor: Text = "S-100",
+        cursor: ShipmentId = "SHP-001",
     }
 }
 
 async fn shipments(call: Call<(), ShipmentQuery>) -> Result<Page<ShipmentView>, Problem> {
     let (published, query) = (call.app.published.load_full(), call.query);
     let twin = &published.twin;
-    let after = cursor::<ShipmentId>(query.cursor.as_ref())?;
-    let rest = twin.shipments.range(beyond(after));
+    let rest = twin.shipments.range(beyond(query.cursor.clone()));
     let is_at = |at: SiteIdx, site: &SiteId| twin.sites[at.at()].spec.site == *site;
     let wanted = rest.filter(|(_, shipment)| {
         let arrived = shipment.arrived_at.is_some();

@@ -68,16 +68,25 @@ function showFigures() {
   $("network").textContent = maps.network ? maps.network.name || maps.network.tenant : "";
 }
 
+const siteName = (id) => maps.site.get(id)?.name || id;
+
+// An alert's subject is one object named after its rule: {"runs_out": {"site": …, "sku": …}}.
+function subjectOf(alert) {
+  const { device, metric, sku, vehicle, shipment } = Object.values(alert.subject)[0];
+  return [device ?? sku ?? vehicle ?? shipment, metric].filter(Boolean).join(" ");
+}
+
 function showAlerts() {
   const order = (a, b) => (a.state === "acknowledged") - (b.state === "acknowledged")
     || ranks[a.severity] - ranks[b.severity] || b.id - a.id;
   const alerts = [...maps.alert.values()].sort(order);
   $("n-alerts").textContent = alerts.length ? number(alerts.length) : "none open";
   $("alerts").replaceChildren(...alerts.slice(0, ALERTS_MAX).map((alert) => {
-    const item = element("li", alert.message, `${alert.severity} ${alert.state}`);
+    const item = element("li", "", `${alert.severity} ${alert.state}`);
+    item.append(element("b", subjectOf(alert)), `: ${alert.message}`);
     const when = alert.raised_at.slice(0, 16).replace("T", " ");
     const who = alert.acknowledged_by ? ` · seen by ${alert.acknowledged_by}` : "";
-    item.append(element("small", `${alert.site ?? ""} · since ${when} UTC${who}`));
+    item.append(element("small", `${alert.site ? `${siteName(alert.site)} · ` : ""}since ${when} UTC${who}`));
     return item;
   }));
 }
@@ -104,7 +113,9 @@ function showSites() {
 // The map: equirectangular, fitted to the sites. A lane that crosses the date line is drawn on the shorter side.
 function fit(width, height) {
   let [west, east, south, north] = [180, -180, 90, -90];
-  for (const { position } of maps.site.values()) {
+  const places = [...maps.site.values()].map((site) => site.position);
+  for (const lane of maps.lane.values()) places.push(...lane.via);
+  for (const position of places) {
     west = Math.min(west, position.lon); east = Math.max(east, position.lon);
     south = Math.min(south, position.lat); north = Math.max(north, position.lat);
   }

@@ -1,0 +1,9 @@
+//! Stories over the whole router, with the real control loop, journal and store behind it.
+
+mod document;
+mod plane;
+mod problems;
+mod reads;
+mod serving;
+mod streams;
+mod writes;
