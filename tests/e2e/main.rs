@@ -1,4 +1,9 @@
 //! Whole stories, told to the real binary by clients that know nothing of its inside.
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "stories run on the machine's clock and say what they saw"
+)]
 
 mod bad_input;
 mod no_loss;

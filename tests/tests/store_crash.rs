@@ -158,7 +158,11 @@ fn check_faults(seed: u64) {
             }
             // Refused or not, what was taken stays visible.
             if act(&store, &mut journal, &mut taken, &mut random).is_err() {
-                assert_eq!(contents(&store).unwrap(), journal.points(taken as u64), "seed {seed}: after an error");
+                assert_eq!(
+                    contents(&store).expect("contents"),
+                    journal.points(taken as u64),
+                    "seed {seed}: after an error"
+                );
             }
         }
         // Once the disk works again, so does the store.
@@ -171,7 +175,7 @@ fn check_faults(seed: u64) {
         }
         store.seal().or_else(|_| store.seal()).unwrap_or_else(|error| panic!("seed {seed}: {error}"));
         assert_eq!(store.applied(), taken as u64, "seed {seed}");
-        assert_eq!(contents(&store).unwrap(), journal.points(taken as u64), "seed {seed}: after sealing");
+        assert_eq!(contents(&store).expect("contents"), journal.points(taken as u64), "seed {seed}: after sealing");
         drop(store);
         disk = disk.crash(random.next_u64());
     }
@@ -201,5 +205,5 @@ fn a_segment_that_may_not_be_durable_is_removed_before_the_next_is_written() {
     assert_eq!((store.applied(), disk.list().unwrap().len()), (0, 1));
     store.seal().unwrap();
     assert_eq!((store.applied(), disk.list().unwrap().len()), (1, 1));
-    assert_eq!(contents(&store).unwrap(), journal.points(1));
+    assert_eq!(contents(&store).expect("contents"), journal.points(1));
 }

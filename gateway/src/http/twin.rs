@@ -261,7 +261,9 @@ fn stock_page(twin: &Twin, query: &StockQuery, now: Timestamp) -> Result<Page<St
         None => None,
     };
     let after = match &query.cursor {
-        Some(cursor) => Some(cursor.find(twin).ok_or_else(|| Problem::parameter("cursor", "it is of no page of this list"))?),
+        Some(cursor) => {
+            Some(cursor.find(twin).ok_or_else(|| Problem::parameter("cursor", "it is of no page of this list"))?)
+        }
         None => None,
     };
     let (first_site, last_site) = match site {

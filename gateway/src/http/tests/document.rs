@@ -41,7 +41,8 @@ async fn the_document_is_whole_and_every_operation_says_what_it_does() {
                 assert!(parameter["description"].as_str().is_some_and(|text| !text.is_empty()), "{what}: {parameter}");
                 assert!(!parameter["example"].is_null(), "{what}: {parameter}");
             }
-            let in_path: Vec<String> = path.split('{').skip(1).filter_map(|it| it.split_once('}')).map(|it| it.0.into()).collect();
+            let in_path: Vec<String> =
+                path.split('{').skip(1).filter_map(|it| it.split_once('}')).map(|it| it.0.into()).collect();
             let parameters = operation["parameters"].as_array().unwrap().iter().filter(|it| it["in"] == "path");
             let declared: Vec<String> = parameters.map(|it| it["name"].as_str().unwrap().into()).collect();
             assert_eq!(in_path, declared, "{what}");

@@ -10,10 +10,10 @@ use crate::journal::test_folder::TestFolder;
 use crate::journal::{Journal, JournalConfig, JournalReader};
 use crate::ports::Clock;
 use crate::store::{EmbeddedStore, Point, Store, StoreConfig, Upkeep};
+use ::twin::Twin;
 use ::twin::alert::AlertRules;
 use ::twin::network::{Network, parse};
 use ::twin::observe::ObserveRules;
-use ::twin::Twin;
 use arc_swap::ArcSwap;
 use axum::Router;
 use axum::body::Body;
@@ -74,7 +74,10 @@ pub(super) struct Plane {
 }
 
 const NETWORK: [(&str, &str); 7] = [
-    ("network.toml", "format = 1\nname = \"Test\"\ntenant = \"acme\"\ncurrency = \"EUR\"\ntime_zone = \"Europe/Berlin\"\n"),
+    (
+        "network.toml",
+        "format = 1\nname = \"Test\"\ntenant = \"acme\"\ncurrency = \"EUR\"\ntime_zone = \"Europe/Berlin\"\n",
+    ),
     (
         "sites.csv",
         "site,kind,name,name_zh,lat,lon,country,time_zone,tier,partner_class\n\
@@ -157,11 +160,8 @@ impl Plane {
         let tenant = TenantId::new("acme").unwrap();
         let mut limits = Limits { reply_timeout: Duration::from_secs(5), ..Limits::default() };
         change(&mut limits);
-        let config = ControlConfig {
-            tenant: tenant.clone(),
-            observe: ObserveRules::default(),
-            alerts: AlertRules::default(),
-        };
+        let config =
+            ControlConfig { tenant: tenant.clone(), observe: ObserveRules::default(), alerts: AlertRules::default() };
         let control = Control::new(config, Twin::default(), start);
         let published = Arc::new(ArcSwap::from_pointee(Published::default()));
         let hub = Arc::new(Hub::new(1_000, 0));
@@ -257,7 +257,10 @@ impl Plane {
     pub(super) fn hear_temperature(&self, secs: u64, celsius: f64) {
         let at = Timestamp::parse_rfc3339(NOW).unwrap().saturating_add(Duration::from_secs(secs));
         let readings = format!(r#"[{{"metric":"temperature","at":"{at}","value":{celsius:?}}}]"#);
-        self.hear("portolan/v1/acme/WH-HAM/COLD-1/telemetry", &format!(r#"{{"device":"COLD-1","readings":{readings}}}"#));
+        self.hear(
+            "portolan/v1/acme/WH-HAM/COLD-1/telemetry",
+            &format!(r#"{{"device":"COLD-1","readings":{readings}}}"#),
+        );
     }
 
     pub(super) async fn send(&self, request: Request<Body>) -> Answer {

@@ -51,7 +51,10 @@ async fn every_refusal_is_a_problem_that_says_what_is_wrong() {
         ("/v1/alerts/18446744073709551615", Kind::BadParameter),
         ("/v1/stream?stock=some", Kind::BadParameter),
         ("/v1/devices/COLD-1/metrics/temperature/readings?from=now", Kind::BadParameter),
-        ("/v1/devices/COLD-1/metrics/temperature/readings?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z", Kind::BadParameter),
+        (
+            "/v1/devices/COLD-1/metrics/temperature/readings?from=2026-01-02T00:00:00Z&to=2026-01-01T00:00:00Z",
+            Kind::BadParameter,
+        ),
         ("/v1/devices/COLD-1/metrics/temperature/buckets?step_secs=0", Kind::BadParameter),
         ("/v1/devices/COLD-1/metrics/temperature/buckets?step_secs=1", Kind::BadParameter),
     ] {
@@ -107,9 +110,11 @@ async fn a_bad_body_is_pointed_at() {
 #[tokio::test]
 async fn a_wrong_method_is_told_the_right_one() {
     let plane = Plane::new(|_| {});
-    for (method, path, allow) in
-        [(Method::DELETE, "/v1/sites", "GET"), (Method::GET, "/v1/alerts/1/acknowledge", "POST"), (Method::PUT, "/", "GET")]
-    {
+    for (method, path, allow) in [
+        (Method::DELETE, "/v1/sites", "GET"),
+        (Method::GET, "/v1/alerts/1/acknowledge", "POST"),
+        (Method::PUT, "/", "GET"),
+    ] {
         let answer = plane.send(Request::builder().method(method).uri(path).body(Body::empty()).unwrap()).await;
         check(&answer, Kind::MethodNotAllowed, path);
         assert!(answer.header("allow").contains(allow), "{path}: {answer:?}");
@@ -117,7 +122,10 @@ async fn a_wrong_method_is_told_the_right_one() {
 }
 
 /// A gateway whose core takes requests and never answers.
-fn deaf(plane: &Plane, change: impl FnOnce(&mut Limits)) -> (axum::Router, tokio::sync::mpsc::Receiver<crate::http::Asked>) {
+fn deaf(
+    plane: &Plane,
+    change: impl FnOnce(&mut Limits),
+) -> (axum::Router, tokio::sync::mpsc::Receiver<crate::http::Asked>) {
     let mut limits = Limits { reply_timeout: Duration::from_millis(50), ..Limits::default() };
     change(&mut limits);
     let (requests, asked) = tokio::sync::mpsc::channel(1);

@@ -165,7 +165,9 @@ async fn metrics_show_what_the_gateway_holds() {
     let plane = Plane::new(|_| {});
     plane.hear_temperature(0, 4.5);
     let text = String::from_utf8(plane.get("/metrics").await.body.to_vec()).unwrap();
-    for line in ["portolan_sites 5", "portolan_devices 3", "portolan_store_points 1", "portolan_part_ready{part=\"store\"} 1"] {
+    for line in
+        ["portolan_sites 5", "portolan_devices 3", "portolan_store_points 1", "portolan_part_ready{part=\"store\"} 1"]
+    {
         assert!(text.lines().any(|it| it == line), "{line} is not in\n{text}");
     }
 }
@@ -173,7 +175,9 @@ async fn metrics_show_what_the_gateway_holds() {
 #[tokio::test]
 async fn pages_for_people_load_nothing_from_outside() {
     let plane = Plane::new(|_| {});
-    for path in ["/", "/start.js", "/start.css", "/docs/", "/docs/swagger-initializer.js", "/problems", "/problems/conflict"] {
+    for path in
+        ["/", "/start.js", "/start.css", "/docs/", "/docs/swagger-initializer.js", "/problems", "/problems/conflict"]
+    {
         let answer = plane.get(path).await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         let policy = answer.header("content-security-policy");

@@ -25,7 +25,10 @@ async fn a_payload_in_quarantine_is_shown_tried_again_and_thrown_away() {
     let plane = Plane::new(|_| {});
     plane.hear(COLD, "{\"device\": \"COLD-1\", \u{0} broken");
     // From tomorrow: it will be right tomorrow.
-    plane.hear(COLD, r#"{"device":"COLD-1","readings":[{"metric":"temperature","at":"2026-11-23T12:00:00Z","value":4.0}]}"#);
+    plane.hear(
+        COLD,
+        r#"{"device":"COLD-1","readings":[{"metric":"temperature","at":"2026-11-23T12:00:00Z","value":4.0}]}"#,
+    );
     let list = plane.get("/v1/quarantine").await.ok();
     let ids: Vec<u64> = list["items"].as_array().unwrap().iter().map(|item| item["id"].as_u64().unwrap()).collect();
     let [early, broken] = ids[..] else { panic!("{list}") };
