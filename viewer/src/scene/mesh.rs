@@ -90,7 +90,8 @@ impl Triangles {
                 self.polygon(mark, &corners, mark.colour);
             }
             Fill::Hollow | Fill::Hatched => {
-                let inside = grown(&corners, mark.radius_px, -1.7);
+                // A small symbol has a thinner rim, so that one can see that it is hollow.
+                let inside = grown(&corners, mark.radius_px, -(0.4 * mark.radius_px).min(1.7));
                 self.polygon(mark, &grown(&corners, mark.radius_px, 1.2), halo);
                 self.polygon(mark, &corners, mark.colour);
                 self.polygon(mark, &inside, look.theme.hollow);

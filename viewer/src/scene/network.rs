@@ -108,7 +108,7 @@ pub fn rank(kind: SiteKind) -> u8 {
 /// The radius of a site's symbol, in pixels.
 pub fn radius_px(kind: SiteKind, detail: Detail) -> f64 {
     let factor = match detail {
-        Detail::World if is_doorstep(kind) => 0.7,
+        Detail::World if is_doorstep(kind) => 0.8,
         Detail::World => 0.85,
         Detail::Region => 1.0,
     };
