@@ -96,7 +96,7 @@ fn answer_stream(mut stream: TcpStream) -> Option<TcpStream> {
 fn watch(display: &str, url: &str, name: &str) -> image::RgbImage {
     let out = std::env::temp_dir().join(format!("portolan-viewer-{}-{name}.png", std::process::id()));
     let mut viewer = Command::new(env!("CARGO_BIN_EXE_viewer"));
-    viewer.args(["--url", url, "--size", "1280x720", "--exit-after", "6", "--screenshot"]).arg(&out);
+    viewer.args(["--url", url, "--size", "1280x720", "--exit-after", "20", "--screenshot"]).arg(&out);
     viewer.env("DISPLAY", display).env_remove("WAYLAND_DISPLAY");
     let ended = viewer.status().unwrap();
     assert!(ended.success(), "the viewer ended with {ended}");
