@@ -1,6 +1,6 @@
 //! `portolan demo`: broker, gateway and a simulated world in one process, joined by MQTT only.
 
-use super::serve::{announce, runtime, until_stopped};
+use super::serve::{announce, runtime, until_signal};
 use super::{Configured, Ended, Failure};
 use anyhow::Context;
 use clap::Args;
@@ -76,16 +76,10 @@ pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
         announce(&config, &server);
         eprintln!("  world     {pace} simulated seconds a second, seed {}", flags.seed);
         let driver = Driver::start(&network, flags.seed, start, pace, broker).context("starting the world")?;
-        let stop_after = flags.stop_after;
-        let ended = match stop_after {
-            None => until_stopped(server).await,
-            Some(secs) => {
-                tokio::time::sleep(Duration::from_secs(secs)).await;
-                server.stop().await.map_err(Failure::from)
-            }
-        };
+        // The world stops first: devices that lose their broker would only complain.
+        until_signal(&server, flags.stop_after.map(Duration::from_secs)).await?;
         driver.stop();
-        ended
+        server.stop().await.map_err(Failure::from)
     });
     if let Some(folder) = temporary {
         std::fs::remove_dir_all(&folder).with_context(|| format!("removing {}", folder.display()))?;

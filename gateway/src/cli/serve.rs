@@ -5,6 +5,7 @@ use clap::Args;
 use gateway::config::{Config, Loaded};
 use gateway::server::Server;
 use std::path::PathBuf;
+use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Short forms of the keys that are set most often.
@@ -45,7 +46,8 @@ pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
     runtime()?.block_on(async {
         let server = Server::start(&config).await?;
         announce(&config, &server);
-        until_stopped(server).await
+        until_signal(&server, None).await?;
+        Ok(server.stop().await?)
     })
 }
 
@@ -71,20 +73,16 @@ pub(crate) fn announce(config: &Config, server: &Server) {
     eprintln!("  stop      Ctrl-C");
 }
 
-/// Runs until a signal comes or the plane ends by itself; then stops in order.
-pub(crate) async fn until_stopped(server: Server) -> Ended {
+/// Waits for a signal, for the plane to end by itself, or for `limit` to pass.
+pub(crate) async fn until_signal(server: &Server, limit: Option<Duration>) -> std::io::Result<()> {
     let mut ended = server.ended();
     let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {
         _ = interrupt.recv() => {}
         _ = terminate.recv() => {}
         _ = ended.wait_for(|ended| *ended) => {}
+        () = tokio::time::sleep(limit.unwrap_or_default()), if limit.is_some() => {}
     }
     eprintln!("stopping");
-    // A second signal ends it at once; the journal holds everything that was acknowledged.
-    tokio::select! {
-        result = server.stop() => result?,
-        _ = interrupt.recv() => {}
-    }
     Ok(())
 }
