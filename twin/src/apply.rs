@@ -188,6 +188,9 @@ impl Twin {
                 let vehicle = birth.vehicle.as_ref().and_then(|vehicle| self.vehicle_by_id.get(vehicle).copied());
                 let state = self.device_mut(seq, *device)?;
                 state.heard_at = state.heard_at.max(Some(*received_at));
+                if state.has_newer_birth(birth) {
+                    return Ok(());
+                }
                 state.online = Some(true);
                 state.vehicle = vehicle.or(state.vehicle);
                 if let Some(interval_secs) = birth.interval_secs {

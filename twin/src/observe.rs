@@ -223,7 +223,7 @@ impl Twin {
 
 impl Observing<'_> {
     fn observe(&mut self, topic_site: &SiteId, frame: Frame) -> Result<(), Refusal> {
-        let device = self.device(frame.device(), topic_site, matches!(frame, Frame::Birth(_)))?;
+        let device = self.device(frame.device(), topic_site, &frame)?;
         let received_at = self.received_at;
         match frame {
             Frame::Telemetry(frames) => frames.into_iter().try_for_each(|frame| self.telemetry(device, frame)),
@@ -289,13 +289,14 @@ impl Observing<'_> {
     }
 
     /// The sender's place, after introducing it when it is new.
-    fn device(&mut self, id: &DeviceId, topic_site: &SiteId, is_birth: bool) -> Result<DeviceIdx, Refusal> {
+    fn device(&mut self, id: &DeviceId, topic_site: &SiteId, frame: &Frame) -> Result<DeviceIdx, Refusal> {
         let site = *self.state.site_by_id.get(topic_site).ok_or_else(|| Refusal::UnknownSite(topic_site.clone()))?;
         if let Some(at) = self.state.device_by_id.get(id) {
             let known = &self.state.devices[*at as usize];
             if known.site != site {
                 let known_site = &self.state.sites[known.site.at()].spec.site;
-                if !is_birth {
+                // A birth moves its device, unless it comes late, from before the newest start.
+                if !matches!(frame, Frame::Birth(birth) if !known.has_newer_birth(birth)) {
                     let (device, known, topic) = (id.clone(), known_site.clone(), topic_site.clone());
                     return Err(Refusal::OtherSite { device, known, topic });
                 }

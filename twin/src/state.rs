@@ -237,28 +237,36 @@ impl SeenFrames {
         if marked { Seen::Already } else { Seen::New }
     }
 
-    /// Remembers frame `seq`. The window moves on when `seq` is beyond it; frames that are missing then
-    /// can no longer be told from duplicates.
+    /// Remembers frame `seq`. The window moves on when `seq` is beyond it; frames that fall out of it can no
+    /// longer be told from duplicates.
     pub fn mark(&mut self, seq: u64) {
-        let next = self.contiguous.map_or(0, |last| last + 1);
+        let mut next = self.contiguous.map_or(0, |last| last + 1);
         if seq < next || seq == u64::MAX {
             return;
         }
-        let ahead = seq - next;
-        if ahead >= Self::WINDOW {
-            // `u64::MAX` was refused above, so this cannot overflow. All before is now unknown.
-            self.floor = seq.checked_sub(1);
-            self.contiguous = Some(seq);
-            self.ahead = [0; 4];
-            return;
+        if seq - next >= Self::WINDOW {
+            // The window moves so far that `seq` is its last; what falls out can no longer be told.
+            let by = seq - next - (Self::WINDOW - 1);
+            self.move_on(by);
+            next += by;
+            self.floor = self.contiguous;
         }
+        let ahead = seq - next;
         self.ahead[(ahead / 64) as usize] |= 1 << (ahead % 64);
         while self.ahead[0] & 1 == 1 {
-            self.contiguous = Some(self.contiguous.map_or(0, |last| last + 1));
-            for word in 0..4 {
-                let carried = if word < 3 { self.ahead[word + 1] & 1 } else { 0 };
-                self.ahead[word] = self.ahead[word] >> 1 | carried << 63;
-            }
+            self.move_on(1);
+        }
+    }
+
+    /// Moves the window by so many frames, at least one.
+    fn move_on(&mut self, by: u64) {
+        self.contiguous = Some(self.contiguous.map_or(by - 1, |last| last + by));
+        let (words, bits) = (usize::try_from(by / 64).unwrap_or(usize::MAX), by % 64);
+        for word in 0..4_usize {
+            let at = |place: Option<usize>| place.and_then(|place| self.ahead.get(place)).copied().unwrap_or(0);
+            let (low, high) =
+                (at(word.checked_add(words)), at(word.checked_add(words).and_then(|at| at.checked_add(1))));
+            self.ahead[word] = if bits == 0 { low } else { low >> bits | high << (64 - bits) };
         }
     }
 }
@@ -293,6 +301,12 @@ pub struct DeviceState {
 }
 
 impl DeviceState {
+    /// True when this birth is of an earlier start than the one that we know: it comes late, and is over.
+    pub fn has_newer_birth(&self, birth: &BirthFrame) -> bool {
+        let newest = self.birth.as_ref().and_then(|birth| birth.boot);
+        birth.boot.zip(newest).is_some_and(|(said, newest)| said < newest)
+    }
+
     /// Whether this frame was seen before.
     pub fn check_seen(&self, boot: u64, seq: u64) -> Seen {
         let [newest, older] = &self.seen;
@@ -313,12 +327,9 @@ impl DeviceState {
         if self.seen[0].is_some_and(|frames| boot < frames.boot) {
             return;
         }
+        // A boot is entered once, so none of its frames was seen: those below `seq` may still come, since
+        // networks reorder. Where they are more than the window holds, `mark` knows that it cannot tell.
         let mut frames = SeenFrames::new(boot);
-        if seq > 0 {
-            // We join in the middle: what came before was not for us, or is lost; we cannot tell.
-            frames.floor = seq.checked_sub(1);
-            frames.contiguous = frames.floor;
-        }
         frames.mark(seq);
         self.seen = [Some(frames), self.seen[0]];
     }
@@ -550,6 +561,45 @@ mod tests {
         assert_eq!(seen.check(10_000), Seen::Already);
         assert_eq!(seen.check(10_001), Seen::New);
         assert_eq!(seen.check(5), Seen::CannotTell);
+    }
+
+    #[test]
+    fn a_frame_that_never_comes_does_not_blind_the_window() {
+        let mut seen = SeenFrames::new(1);
+        // Frame 0 is lost; then every even frame comes before the odd one below it.
+        for pair in 1..1_000 {
+            for seq in [2 * pair, 2 * pair - 1] {
+                assert_eq!(seen.check(seq), Seen::New, "{seq}");
+                seen.mark(seq);
+                assert_eq!(seen.check(seq), Seen::Already, "{seq}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_frame_to_come_need_not_be_the_first() {
+        let mut device = DeviceState {
+            device: DeviceId::new("d").unwrap(),
+            site: SiteIdx(0),
+            kind: DeviceKind::Other,
+            vehicle: None,
+            interval_secs: Seconds(60),
+            online: None,
+            heard_at: None,
+            seen: [None, None],
+            series: Arc::default(),
+            birth: None,
+            status: None,
+            settings: Arc::default(),
+        };
+        device.mark_seen(7, 3);
+        for seq in [0, 2, 1] {
+            assert_eq!(device.check_seen(7, seq), Seen::New, "{seq}");
+            device.mark_seen(7, seq);
+            assert_eq!(device.check_seen(7, seq), Seen::Already, "{seq}");
+        }
+        assert_eq!(device.check_seen(7, 3), Seen::Already);
+        assert_eq!(device.check_seen(6, 0), Seen::CannotTell);
     }
 
     proptest! {

@@ -47,10 +47,10 @@ fn show(mut contexts: EguiContexts, mut chart: ResMut<Chart>, mut dressed: Local
         hints(ctx, &chart, &look.theme);
     }
     let Some(now) = now else { return Ok(()) };
-    if let Some(facts) = chart.selected.as_ref().and_then(|item| facts::facts(&chart.known, item, now)) {
-        if side_panel(ctx, &facts, &look.theme, &chart, below_title) {
-            chart.selected = None;
-        }
+    if let Some(facts) = chart.selected.as_ref().and_then(|item| facts::facts(&chart.known, item, now))
+        && side_panel(ctx, &facts, &look.theme, &chart, below_title)
+    {
+        chart.selected = None;
     }
     if let Some(tip) = chart.hovered.as_ref().and_then(|item| facts::tip(&chart.known, item, now)) {
         tip_under_pointer(ctx, &tip, &look.theme);

@@ -164,7 +164,9 @@ pub fn statuses(known: &Known) -> BTreeMap<&SiteId, SiteStatus> {
 /// The symbols of all sites, the weighty ones and those with alerts last, so that they lie on top.
 pub fn sites(known: &Known, look: &Look, detail: Detail) -> Vec<Mark> {
     let statuses = statuses(known);
-    let mut marks: Vec<((u8, bool), [Option<Mark>; 2])> = Vec::with_capacity(known.sites.len());
+    /// By weight and alert, a site's symbol and its ring.
+    type Weighed = ((u8, bool), [Option<Mark>; 2]);
+    let mut marks: Vec<Weighed> = Vec::with_capacity(known.sites.len());
     for (id, site) in &known.sites {
         let status = statuses.get(id).copied().unwrap_or(SiteStatus::Unknown);
         let radius = radius_px(site.kind, detail);
