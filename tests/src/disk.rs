@@ -172,6 +172,14 @@ impl TearingDisk {
         self.state().faults.next_write_keeps_bytes = Some(kept_bytes);
     }
 
+    /// Takes back every limit and every fault that was not met yet.
+    pub fn mend(&self) {
+        let is_off = self.is_off();
+        self.set_capacity(None);
+        self.set_write_budget(None);
+        self.state().faults = Faults { is_off, ..Faults::default() };
+    }
+
     /// The power fails during the operation after the next `operations` that change something.
     pub fn cut_power_after(&self, operations: u64) {
         self.state().faults.operations_left = Some(operations);

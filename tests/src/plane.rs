@@ -46,10 +46,7 @@ impl Disks {
     /// Takes back every limit and fault that was not met yet.
     pub fn mend(&self) {
         for disk in [&self.journal, &self.store] {
-            disk.set_capacity(None);
-            disk.set_write_budget(None);
-            disk.fail_syncs(0);
-            disk.fail_folder_syncs(0);
+            disk.mend();
         }
     }
 }

@@ -16,16 +16,8 @@ const ROOMS: [(&str, &[&str]); 7] = [
 ];
 
 /// What pure rooms and files must not name, outside their tests.
-const IMPURE: [&str; 8] = [
-    "std::fs",
-    "std::net",
-    "std::env",
-    "tokio::",
-    "SystemTime::now",
-    "Instant::now",
-    "RandomState",
-    "thread::sleep",
-];
+const IMPURE: [&str; 8] =
+    ["std::fs", "std::net", "std::env", "tokio::", "SystemTime::now", "Instant::now", "RandomState", "thread::sleep"];
 
 const PURE: [&str; 7] = [
     "firmware-schemas/src",
