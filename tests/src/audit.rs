@@ -41,7 +41,7 @@ pub struct Shelf {
 }
 
 impl Ledger {
-    /// Reads the whole journal, whose fold is `twin`. Panics where an event took effect twice.
+    /// Reads the whole journal, whose fold is `twin`. Panics where a frame took effect twice.
     pub fn read(reader: &JournalReader, twin: &Twin) -> Self {
         let mut ledger = Self::default();
         let mut records = reader.read_from(Seq::FIRST).expect("the journal can be read");
@@ -52,37 +52,33 @@ impl Ledger {
         ledger
     }
 
-    /// True when a frame of this number was not seen before.
-    fn note(&mut self, device: &str, boot: u64, seq: u64) -> bool {
-        self.numbered.insert((device.to_owned(), boot, seq))
+    fn number(&mut self, device: &str, boot: u64, seq: u64) -> FrameId {
+        let frame = (device.to_owned(), boot, seq);
+        assert!(self.numbered.insert(frame.clone()), "frame {frame:?} took effect twice");
+        frame
     }
 
     fn add(&mut self, seq: u64, fact: Fact, twin: &Twin) {
         let name = |device: u32| twin.devices[device as usize].device.as_str().to_owned();
         match fact {
             Fact::Readings { device, number, readings, .. } => {
-                // One too old to tell may come in again: then each reading is what it was, and stays one.
-                let is_again = number.is_some_and(|number| !self.note(&name(device.0), number.boot, number.seq));
+                if let Some(number) = number {
+                    self.number(&name(device.0), number.boot, number.seq);
+                }
                 for reading in readings {
                     let series = &twin.series[reading.series.0 as usize];
                     assert_eq!(series.device, device.0, "a series of another device in record {seq}");
                     let key = (name(device.0), series.metric.as_str().to_owned(), reading.at);
-                    let before = self.readings.insert(key, (reading.value.clone(), reading.quality));
-                    let same = before.as_ref().is_some_and(|(value, _)| *value == reading.value);
-                    assert!(!is_again || same, "record {seq} repeats a frame with another reading");
+                    self.readings.insert(key, (reading.value, reading.quality));
                 }
             }
             Fact::Happened { device, number, .. } => {
-                let frame = (name(device.0), number.boot, number.seq);
-                assert!(self.note(&frame.0, frame.1, frame.2), "frame {frame:?} took effect twice");
+                let frame = self.number(&name(device.0), number.boot, number.seq);
                 self.events.push(frame);
             }
             Fact::Positioned { device, number, fix, .. } => {
-                if let Some(number) = number
-                    && !self.note(&name(device.0), number.boot, number.seq)
-                {
-                    let is_known = self.fixes.contains(&(name(device.0), fix.at));
-                    assert!(is_known, "record {seq} repeats a frame with another fix");
+                if let Some(number) = number {
+                    self.number(&name(device.0), number.boot, number.seq);
                 }
                 self.fixes.insert((name(device.0), fix.at));
             }

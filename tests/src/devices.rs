@@ -556,7 +556,6 @@ impl Writer {
         message
     }
 
-    #[expect(clippy::type_complexity, reason = "what one event leads to")]
     fn happening(
         &mut self,
         site: usize,

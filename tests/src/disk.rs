@@ -172,17 +172,15 @@ impl TearingDisk {
         self.state().faults.next_write_keeps_bytes = Some(kept_bytes);
     }
 
-    /// Takes back every limit and every fault that was not met yet.
-    pub fn mend(&self) {
-        let is_off = self.is_off();
-        self.set_capacity(None);
-        self.set_write_budget(None);
-        self.state().faults = Faults { is_off, ..Faults::default() };
-    }
-
     /// The power fails during the operation after the next `operations` that change something.
     pub fn cut_power_after(&self, operations: u64) {
         self.state().faults.operations_left = Some(operations);
+    }
+
+    /// Takes back every limit, and every fault that was not met yet. The power stays as it is.
+    pub fn mend(&self) {
+        let mut state = self.state();
+        state.faults = Faults { is_off: state.faults.is_off, ..Faults::default() };
     }
 
     /// True when the power is off: nothing works until [`TearingDisk::crash`] gives the disk found afterwards.

@@ -45,9 +45,8 @@ impl Disks {
 
     /// Takes back every limit and fault that was not met yet.
     pub fn mend(&self) {
-        for disk in [&self.journal, &self.store] {
-            disk.mend();
-        }
+        self.journal.mend();
+        self.store.mend();
     }
 }
 

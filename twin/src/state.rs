@@ -288,7 +288,7 @@ pub struct DeviceState {
     pub online: Option<bool>,
     /// When it was last heard, by our clock.
     pub heard_at: Option<Timestamp>,
-    /// The newest boot that we heard of, and the one before.
+    /// The newest boot that we heard of, and the newest but one.
     pub seen: [Option<SeenFrames>; 2],
     /// Its metrics, in the order in which they were introduced; at most `METRICS_MAX`.
     pub series: Arc<Vec<SeriesId>>,
@@ -313,7 +313,8 @@ impl DeviceState {
         match (newest, older) {
             (Some(frames), _) if frames.boot == boot => frames.check(seq),
             (_, Some(frames)) if frames.boot == boot => frames.check(seq),
-            (Some(frames), _) if boot < frames.boot => Seen::CannotTell,
+            // A boot between the two was never entered, so none of its frames was seen.
+            (_, Some(frames)) if boot < frames.boot => Seen::CannotTell,
             _ => Seen::New,
         }
     }
@@ -324,14 +325,16 @@ impl DeviceState {
             frames.mark(seq);
             return;
         }
-        if self.seen[0].is_some_and(|frames| boot < frames.boot) {
-            return;
-        }
         // A boot is entered once, so none of its frames was seen: those below `seq` may still come, since
         // networks reorder. Where they are more than the window holds, `mark` knows that it cannot tell.
         let mut frames = SeenFrames::new(boot);
         frames.mark(seq);
-        self.seen = [Some(frames), self.seen[0]];
+        let [newest, older] = self.seen;
+        if newest.is_none_or(|newest| newest.boot < boot) {
+            self.seen = [Some(frames), newest];
+        } else if older.is_none_or(|older| older.boot < boot) {
+            self.seen = [newest, Some(frames)]; // held up longer than the device took to start again
+        }
     }
 }
 
@@ -599,7 +602,11 @@ mod tests {
             assert_eq!(device.check_seen(7, seq), Seen::Already, "{seq}");
         }
         assert_eq!(device.check_seen(7, 3), Seen::Already);
-        assert_eq!(device.check_seen(6, 0), Seen::CannotTell);
+        // A frame of an earlier start was held up in quarantine: it is new, once.
+        assert_eq!(device.check_seen(6, 0), Seen::New);
+        device.mark_seen(6, 0);
+        assert_eq!(device.check_seen(6, 0), Seen::Already);
+        assert_eq!(device.check_seen(5, 0), Seen::CannotTell);
     }
 
     proptest! {
