@@ -667,13 +667,15 @@ fn pick<T: Clone>(random: &mut SplitMix64, from: Vec<T>) -> Option<T> {
 
 /// True for what a failing or full disk, and nothing else, is the reason of.
 fn is_of_the_disk(why: &StartError) -> bool {
-    match why {
-        StartError::Recover(RecoverError::Journal(JournalError::Io { .. }) | RecoverError::Snapshot(_)) => true,
-        StartError::Recover(RecoverError::Read(ReadError::Io { .. })) => true,
-        StartError::Recover(RecoverError::Store(StoreError::Disk { .. } | StoreError::SealFails { .. })) => true,
-        StartError::Plane(PlaneError::Poisoned(_)) => true,
-        _ => false,
-    }
+    matches!(
+        why,
+        StartError::Recover(
+            RecoverError::Journal(JournalError::Io { .. })
+                | RecoverError::Snapshot(_)
+                | RecoverError::Read(ReadError::Io { .. })
+                | RecoverError::Store(StoreError::Disk { .. } | StoreError::SealFails { .. })
+        ) | StartError::Plane(PlaneError::Poisoned(_))
+    )
 }
 
 /// Whether what was answered with "done" is so.
@@ -736,7 +738,7 @@ fn one(seed: u64, is_verbose: bool) -> Counts {
     let calm = World::new(&script, Profile::default(), seed, false).run();
     let faulty = World::new(&script, profile.clone(), seed, is_verbose).run();
     check_same(&faulty.twin, &calm.twin);
-    if is_verbose || seed % 16 == 0 {
+    if is_verbose || seed.is_multiple_of(16) {
         let again = World::new(&script, profile, seed, false).run();
         assert!(again.files == faulty.files, "the same seed gave other bytes");
     }
