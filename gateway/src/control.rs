@@ -517,8 +517,8 @@ impl<T> Control<T> {
                 if alert.cleared_at.is_some() {
                     return Ok(Err(RequestError::Conflict(format!("alert {} is cleared already", id.0))));
                 }
-                let said = (by.as_str(), note.as_deref());
-                if alert.acknowledged.as_ref().map(|(by, note)| (&**by, note.as_deref())) == Some(said) {
+                // The first to see it stays the one who did.
+                if alert.acknowledged.is_some() {
                     return Ok(Ok(Reply::Already));
                 }
                 self.record(Fact::AlertAcknowledged { id, at: now, by, note }, now)?;

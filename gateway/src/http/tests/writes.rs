@@ -54,7 +54,7 @@ async fn a_payload_in_quarantine_is_shown_tried_again_and_thrown_away() {
     let again = plane.post(&format!("/v1/quarantine/{broken}/discard"), None, "").await.ok();
     assert_eq!(again["discarded"], false);
     assert_eq!(plane.get("/v1/quarantine").await.ok()["items"], json!([]));
-    for id in [0, 1, 1 << 40] {
+    for id in [0, 1, 1_u64 << 40] {
         for verb in ["redrive", "discard"] {
             let answer = plane.post(&format!("/v1/quarantine/{id}/{verb}"), None, "").await;
             assert_eq!(answer.status, StatusCode::NOT_FOUND, "{id} {verb}: {answer:?}");
