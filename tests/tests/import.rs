@@ -11,25 +11,13 @@ use flate2::read::GzDecoder;
 use gateway::clock::SystemClock;
 use gateway::ports::Clock;
 use tests::big_network::{self, Size};
+use tests::shared;
 use twin::import::order_lines::{OrderLine, OrderLines, Place};
 use twin::import::willems::{self, Texts};
 use twin::network::Network;
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// A folder of the shared data; `None`, said aloud, where there is none.
-fn shared(test: &str, folder: &str) -> Option<PathBuf> {
-    let root = std::env::var_os("PORTOLAN_SHARED").map_or_else(|| workspace().join("../shared"), PathBuf::from);
-    let path = root.join(folder);
-    if path.is_dir() {
-        return Some(path);
-    }
-    let needed = std::env::var_os("PORTOLAN_REQUIRE_PEERS").is_some_and(|value| value == "1");
-    assert!(!needed, "{test} needs {}; set PORTOLAN_SHARED to the folder that holds data/", path.display());
-    eprintln!("SKIPPED {test}: no {}; set PORTOLAN_SHARED to the folder that holds data/", path.display());
-    None
 }
 
 fn read(folder: &Path, file: &str) -> String {
@@ -94,7 +82,7 @@ fn a_network_of_ten_thousand_sites_loads() {
 
 #[test]
 fn all_chains_of_willems_load() {
-    let Some(folder) = shared("all_chains_of_willems_load", "data/network/willems2008") else { return };
+    let Some(folder) = shared::folder("all_chains_of_willems_load", "data/network/willems2008") else { return };
     let [stages, arcs, chains, distributions] =
         ["stages.csv", "arcs.csv", "chains.csv", "stage_time_dist.csv"].map(|file| read(&folder, file));
     let texts = Texts { stages: &stages, arcs: &arcs, chains: Some(&chains), stage_time_dist: Some(&distributions) };
@@ -121,7 +109,7 @@ fn order_lines(folder: &Path, mut take: impl FnMut(OrderLine)) {
 
 #[test]
 fn all_real_order_lines_are_read() {
-    let Some(folder) = shared("all_real_order_lines_are_read", "data/retail") else { return };
+    let Some(folder) = shared::folder("all_real_order_lines_are_read", "data/retail") else { return };
     let (mut n, mut returned, mut pieces) = (0, 0, 0);
     let (mut skus, mut customers, mut countries) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     order_lines(&folder, |line| {
@@ -144,7 +132,7 @@ fn all_real_order_lines_are_read() {
 
 #[test]
 fn the_demo_has_the_weekdays_of_the_real_orders() {
-    let Some(folder) = shared("the_demo_has_the_weekdays_of_the_real_orders", "data/retail") else { return };
+    let Some(folder) = shared::folder("the_demo_has_the_weekdays_of_the_real_orders", "data/retail") else { return };
     let mut lines = [0_f64; 7];
     order_lines(&folder, |line| {
         let day = line.ordered_at.as_secs().div_euclid(86_400);

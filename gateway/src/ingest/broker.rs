@@ -14,8 +14,9 @@
 //!
 //! The broker has its own threads, so a flood of connections does not slow HTTP.
 
+use super::letter::{Letter, enqueue};
 use super::{Ack, Credentials, Inbound, PACKET_BYTES_MAX, is_upward};
-use crate::ports::{Bus, BusError, Ticket, TicketSender, Undelivered};
+use crate::ports::{Bus, BusError, Ticket, Undelivered};
 use async_trait::async_trait;
 use bytes::Bytes;
 use rmqtt::codec::types::Publish as CodecPublish;
@@ -35,7 +36,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::runtime::{self, Runtime};
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -128,14 +128,6 @@ pub struct Broker {
     runtime: Option<Runtime>,
 }
 
-#[derive(Debug)]
-struct Letter {
-    topic: String,
-    payload: Bytes,
-    retain: bool,
-    ticket: TicketSender,
-}
-
 impl Broker {
     /// Starts listening. All addresses are bound when this returns. Blocks the caller meanwhile, but may be
     /// called from anywhere.
@@ -208,19 +200,7 @@ impl Drop for Broker {
 impl Bus for Broker {
     /// Delivered means handed to the sessions of all subscribers there are.
     fn publish(&self, topic: &str, payload: Bytes, retain: bool) -> Result<Ticket, BusError> {
-        if topic.is_empty() || topic.contains(['+', '#', '\0']) || topic.len() > usize::from(u16::MAX) {
-            return Err(BusError::Topic { topic: topic.to_owned() });
-        }
-        let size = topic.len() + payload.len() + 16;
-        if size > PACKET_BYTES_MAX as usize {
-            return Err(BusError::TooLong { bytes: size, max: PACKET_BYTES_MAX as usize });
-        }
-        let (sender, ticket) = Ticket::pair();
-        match self.letters.try_send(Letter { topic: topic.to_owned(), payload, retain, ticket: sender }) {
-            Ok(()) => Ok(ticket),
-            Err(TrySendError::Full(_)) => Err(BusError::Full),
-            Err(TrySendError::Closed(_)) => Err(BusError::Closed),
-        }
+        enqueue(&self.letters, topic, payload, retain)
     }
 }
 

@@ -13,6 +13,7 @@
 //! message sent again.
 
 pub mod broker;
+mod letter;
 pub mod mqtt;
 pub mod outbound;
 pub mod tls;

@@ -4,10 +4,11 @@
 //! reconnections: *delivered* means that the broker's PUBACK was seen, and until then the message is sent
 //! again after every connection. The MQTT session is clean, since for a sender it would hold nothing more.
 
+use super::letter::{Letter, enqueue};
 use super::mqtt::{LinkError, is_true, seed};
 use super::wire::{Backoff, BrokerAddress, Connection, Hello, Incoming, WireError};
 use super::{LinkState, PACKET_BYTES_MAX};
-use crate::ports::{Bus, BusError, Clock, Ticket, TicketSender, Undelivered};
+use crate::ports::{Bus, BusError, Clock, Ticket, Undelivered};
 use bytes::Bytes;
 use rumqttc::v5::mqttbytes::QoS;
 use rumqttc::v5::mqttbytes::v5::{ConnAck, Packet, PingReq, PubAck, PubAckReason, Publish};
@@ -15,7 +16,6 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
@@ -56,14 +56,6 @@ pub struct Outbound {
     state: watch::Receiver<LinkState>,
     stop: watch::Sender<bool>,
     task: JoinHandle<()>,
-}
-
-#[derive(Debug)]
-struct Letter {
-    topic: String,
-    payload: Bytes,
-    retain: bool,
-    ticket: TicketSender,
 }
 
 impl Outbound {
@@ -108,19 +100,7 @@ impl Outbound {
 
 impl Bus for Outbound {
     fn publish(&self, topic: &str, payload: Bytes, retain: bool) -> Result<Ticket, BusError> {
-        if topic.is_empty() || topic.contains(['+', '#', '\0']) || topic.len() > usize::from(u16::MAX) {
-            return Err(BusError::Topic { topic: topic.to_owned() });
-        }
-        let size = topic.len() + payload.len() + 16;
-        if size > PACKET_BYTES_MAX as usize {
-            return Err(BusError::TooLong { bytes: size, max: PACKET_BYTES_MAX as usize });
-        }
-        let (sender, ticket) = Ticket::pair();
-        match self.queue.try_send(Letter { topic: topic.to_owned(), payload, retain, ticket: sender }) {
-            Ok(()) => Ok(ticket),
-            Err(TrySendError::Full(_)) => Err(BusError::Full),
-            Err(TrySendError::Closed(_)) => Err(BusError::Closed),
-        }
+        enqueue(&self.queue, topic, payload, retain)
     }
 }
 
