@@ -154,6 +154,9 @@ section! {
         batch_bytes_max: usize = 1 << 20,
         /// A segment is closed before it grows past this.
         segment_bytes_max: u64 = 64 << 20,
+        /// The oldest segments go when all of them take more than this, once the twin's snapshots and the store
+        /// hold what they say.
+        keep_bytes: u64 = 16 << 30,
         /// So much of the disk stays free.
         free_bytes_min: u64 = 16 << 20,
         /// The twin is saved after so many facts.
@@ -414,6 +417,7 @@ impl Config {
             ("journal.batch_facts_max", self.journal.batch_facts_max == 0),
             ("journal.batch_bytes_max", self.journal.batch_bytes_max == 0),
             ("journal.segment_bytes_max", self.journal.segment_bytes_max < 1 << 20),
+            ("journal.keep_bytes", self.journal.keep_bytes < 2 * self.journal.segment_bytes_max),
             ("journal.snapshot_facts", self.journal.snapshot_facts == 0),
             ("store.retention_days", self.store.retention_days == 0),
             ("store.head_points_max", self.store.head_points_max == 0),

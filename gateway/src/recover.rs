@@ -33,6 +33,17 @@ pub enum RecoverError {
     /// The store cannot be opened.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The journal has lost its beginning, as it may, and the snapshots that stood for it as well.
+    #[error(
+        "the journal starts with record {first}, and the twin is known only up to record {known}: restore a \
+         snapshot of a later one into the journal's folder"
+    )]
+    SnapshotMissing {
+        /// The first record that is kept.
+        first: u64,
+        /// The record of the newest usable snapshot; 0 when there is none.
+        known: u64,
+    },
     /// A record is not a fact that this build knows.
     #[error("journal record {seq}: {why}")]
     Fact {
@@ -108,6 +119,10 @@ pub fn recover_from(
     // Both were written from durable records, so a journal that ends before them has lost its end.
     journal_config.known_durable = Seq(snapshot_seq.max(store.applied()));
     let (journal, recovery) = Journal::open(disk.clone(), journal_config)?;
+    // What the store has not sealed is never dropped, so only the twin can lack something.
+    if recovery.first > Seq(snapshot_seq).next() {
+        return Err(RecoverError::SnapshotMissing { first: recovery.first.0, known: snapshot_seq });
+    }
     let from = Seq(snapshot_seq.min(store.applied()) + 1);
     let replayed = replay(&journal.reader(), from, &mut twin, store.as_ref())?;
     let took = clock.monotonic().saturating_sub(began);
@@ -148,18 +163,36 @@ fn replay(reader: &JournalReader, from: Seq, twin: &mut Twin, store: &dyn Store)
     Ok(replayed)
 }
 
-/// The twin that follows from the whole journal, from its first record, and the readings in it.
+/// The oldest state that can be gone forward from: before the first record of the journal, or, where its
+/// beginning was dropped, the oldest snapshot.
+pub fn oldest(disk: &dyn Disk, reader: &JournalReader) -> Result<Twin, RecoverError> {
+    if reader.first() == Seq::FIRST {
+        return Ok(Twin::default());
+    }
+    let snapshot = snapshot::load_oldest(disk, SNAPSHOT_VERSION)?;
+    let twin = snapshot.and_then(|snapshot| Twin::from_bytes(&snapshot.bytes).ok()).unwrap_or_default();
+    match reader.first().0 {
+        first if first > twin.revision + 1 => Err(RecoverError::SnapshotMissing { first, known: twin.revision }),
+        _ => Ok(twin),
+    }
+}
+
+/// The twin that follows from all records that the journal has, and the readings in them. `twin` is the state
+/// to begin with, see [`oldest`].
 pub fn rebuild(
     reader: &JournalReader,
+    mut twin: Twin,
     each_reading: &mut dyn FnMut(u64, &SeriesReading),
 ) -> Result<Twin, RecoverError> {
-    let (mut twin, mut touched) = (Twin::default(), Vec::new());
-    let mut records = reader.read_from(Seq::FIRST)?;
+    let mut touched = Vec::new();
+    let mut records = reader.read_from(reader.first())?;
     while let Some(record) = records.next_record()? {
         let seq = record.seq.0;
         let fact = Fact::decode(record.payload).map_err(|why| RecoverError::Fact { seq, why })?;
         touched.clear();
-        twin.apply(seq, &fact, &mut touched)?;
+        if seq > twin.revision {
+            twin.apply(seq, &fact, &mut touched)?;
+        }
         if let Fact::Readings { readings, .. } = &fact {
             readings.iter().for_each(|reading| each_reading(seq, reading));
         }

@@ -31,7 +31,7 @@ use firmware_schemas::topic::Channel;
 use firmware_schemas::view::Delta;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -49,6 +49,8 @@ pub struct RuntimeConfig {
     pub batch_facts_max: usize,
     /// … or so many bytes.
     pub batch_bytes_max: usize,
+    /// The journal's oldest segments are dropped when it takes more, as far as they are needed no more.
+    pub keep_bytes: u64,
     /// The twin is saved after so many facts.
     pub snapshot_facts: u64,
     /// The store's head is sealed when it is this old.
@@ -206,9 +208,15 @@ fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) 
     let (jobs, job_queue) = sync_channel(1);
     let (journalled, mut journal_news) = mpsc::channel(16);
     let stopping = Arc::new(AtomicBool::new(false));
+    let unneeded = Arc::new(AtomicU64::new(0));
     let journal_thread = std::thread::Builder::new().name("journal".into()).spawn({
-        let (metrics, stopping) = (parts.metrics.clone(), stopping.clone());
-        move || journal_thread(journal, &job_queue, &journalled, &metrics, &stopping)
+        let work = JournalWork {
+            metrics: parts.metrics.clone(),
+            stopping: stopping.clone(),
+            unneeded: unneeded.clone(),
+            keep_bytes: config.keep_bytes,
+        };
+        move || journal_thread(journal, &job_queue, &journalled, &work)
     })?;
     let (keeper, kept) = sync_channel(64);
     let keeper_thread = std::thread::Builder::new().name("keeper".into()).spawn({
@@ -223,6 +231,7 @@ fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) 
             counted_at: Duration::ZERO,
             saved_at: Duration::ZERO,
             newest: None,
+            unneeded,
         };
         move || keeping.run(&kept)
     })?;
@@ -435,14 +444,17 @@ impl Core {
     }
 }
 
-fn journal_thread(
-    mut journal: Journal,
-    jobs: &Receiver<Records>,
-    news: &mpsc::Sender<Journalled>,
-    metrics: &Metrics,
-    stopping: &AtomicBool,
-) {
+struct JournalWork {
+    metrics: Arc<Metrics>,
+    stopping: Arc<AtomicBool>,
+    /// Records up to this one are needed no more.
+    unneeded: Arc<AtomicU64>,
+    keep_bytes: u64,
+}
+
+fn journal_thread(mut journal: Journal, jobs: &Receiver<Records>, news: &mpsc::Sender<Journalled>, work: &JournalWork) {
     const RETRY_EVERY: Duration = Duration::from_millis(500);
+    let JournalWork { metrics, stopping, unneeded, keep_bytes } = work;
     // A failing send means that the core thread has ended, and so does this one.
     while let Ok(records) = jobs.recv() {
         for record in records.iter() {
@@ -466,6 +478,11 @@ fn journal_thread(
                     }
                     if news.blocking_send(Journalled::Stored(durable.0)).is_err() {
                         return;
+                    }
+                    match journal.keep_within(*keep_bytes, Seq(unneeded.load(Ordering::Acquire)).next()) {
+                        Ok(0) => {}
+                        Ok(n) => info!(segments = n, first = journal.reader().first().0, "old journal dropped"),
+                        Err(why) => warn!(%why, "old journal not dropped, and will be later"),
                     }
                     break;
                 }
@@ -503,10 +520,13 @@ struct Keeper {
     counted_at: Duration,
     saved_at: Duration,
     newest: Option<(Twin, Timestamp)>,
+    /// Told to the journal thread: up to where snapshots and store stand for the journal.
+    unneeded: Arc<AtomicU64>,
 }
 
 impl Keeper {
     fn run(mut self, queue: &Receiver<Kept>) {
+        self.release();
         loop {
             match queue.recv_timeout(Duration::from_secs(1)) {
                 Ok(kept) => self.keep(kept),
@@ -557,6 +577,7 @@ impl Keeper {
             {
                 warn!(%why, "old readings could not be removed, and will be later");
             }
+            self.release();
         }
         if now.saturating_sub(self.counted_at) >= Duration::from_secs(1) {
             self.counted_at = now;
@@ -580,5 +601,17 @@ impl Keeper {
             warn!(%why, "the twin was not saved; a restart replays more");
         }
         self.snapshot_seq = twin.revision;
+        self.release();
+    }
+
+    /// Every snapshot that is kept stays usable, the oldest as well, so that one may turn out damaged.
+    fn release(&self) {
+        match snapshot::list(self.snapshots.as_ref()) {
+            Ok(seqs) if seqs.len() >= snapshot::KEPT => {
+                self.unneeded.store(seqs[0].0.min(self.store.applied()), Ordering::Release);
+            }
+            Ok(_) => {}
+            Err(why) => warn!(%why, "the snapshots cannot be listed; the journal keeps its beginning"),
+        }
     }
 }

@@ -242,6 +242,7 @@ fn runtime_config(config: &Config) -> RuntimeConfig {
         batch_wait: Duration::from_millis(config.journal.batch_wait_millis),
         batch_facts_max: config.journal.batch_facts_max,
         batch_bytes_max: config.journal.batch_bytes_max,
+        keep_bytes: config.journal.keep_bytes,
         snapshot_facts: config.journal.snapshot_facts,
         seal_after: Duration::from_secs(config.store.seal_secs),
         retention: config.retention(),

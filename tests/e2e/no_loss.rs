@@ -268,3 +268,63 @@ fn a_full_disk_stops_acknowledgements_and_loses_nothing() {
     gateway.kill();
     println!("full disk: {sent} readings, {} acknowledged before, {}", before, verify(&options.data));
 }
+
+/// Messages that are readings, and, in between, long ones that nobody understands, which fill the journal.
+fn send_and_stop(options: &GatewayOptions, round: u64, base: u64) -> Vec<u64> {
+    const PER_ROUND: u64 = 400;
+    const GARBAGE_BYTES: usize = 30_000;
+    let gateway = Gateway::start(options);
+    let publisher = Publisher::start(&format!("round-{round}"), options.ports.1, 100);
+    for n in 0..PER_ROUND {
+        let number = round * PER_ROUND + n;
+        let (topic, payload) = message(number, base);
+        publisher.send(number, topic, payload);
+        if n % 4 == 0 {
+            publisher.send(u64::MAX - n, "portolan/v1/t/WH/d0/telemetry".to_owned(), vec![b'?'; GARBAGE_BYTES]);
+        }
+    }
+    let mut acknowledged = publisher.finish(true);
+    acknowledged.retain(|number| *number < u64::MAX / 2);
+    gateway.stop();
+    acknowledged
+}
+
+#[test]
+fn a_journal_that_is_too_long_drops_its_beginning_and_nothing_that_counts() {
+    let mut options = with_network("journal_kept");
+    options.set = ["journal.segment_bytes_max=1048576", "journal.keep_bytes=3145728", "store.seal_secs=1"]
+        .map(str::to_owned)
+        .to_vec();
+    let base = base_millis();
+    let (mut acknowledged, mut sent) = (Vec::new(), 0);
+    // Two orderly ends leave two snapshots; only what both hold may go.
+    for round in 0..5 {
+        acknowledged.extend(send_and_stop(&options, round, base));
+        sent += 400;
+    }
+    assert_eq!(acknowledged.len() as u64, sent, "all is acknowledged");
+    let report = verify(&options.data);
+    assert!(report["first"].as_u64() > Some(1), "nothing was dropped: {report}");
+    assert!(report["rebuilt_from"].as_u64() > Some(0), "{report}");
+    let journal = fs::read_dir(options.data.join("journal")).expect("the journal's folder");
+    let n_segments = journal.flatten().filter(|entry| entry.path().extension().is_some_and(|it| it == "log")).count();
+    assert!((1..12).contains(&n_segments), "{n_segments} segments are left of about fifteen");
+    let gateway = Gateway::start(&options);
+    check_all_there(&gateway, &acknowledged, sent);
+    // The oldest payload in quarantine is still listed; its bytes went with the journal, which is said.
+    let quarantined = gateway.get_all("/v1/quarantine?limit=1000");
+    let oldest = quarantined.last().expect("quarantined payloads")["id"].clone();
+    let one = gateway.get(&format!("/v1/quarantine/{oldest}"));
+    assert_eq!((quarantined.len(), &one["payload_base64"]), (500, &serde_json::Value::Null), "{one}");
+    let (status, problem) = gateway.post(&format!("/v1/quarantine/{oldest}/redrive"), &serde_json::json!({}));
+    assert_eq!(status, 410, "{problem}");
+    gateway.kill();
+    // Without its snapshots the twin cannot be had any more, and that is said, not glossed over.
+    for entry in fs::read_dir(options.data.join("journal")).expect("the journal's folder").flatten() {
+        if entry.file_name().to_string_lossy().contains("snapshot") {
+            fs::remove_file(entry.path()).expect("removed");
+        }
+    }
+    let refused = Gateway::refuses_to_start(&options);
+    assert!(refused.contains("restore a snapshot"), "{refused}");
+}

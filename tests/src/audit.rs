@@ -249,7 +249,7 @@ impl Ledger {
 
 /// The twin rebuilt from the whole journal, which must be `twin` to the byte.
 pub fn check_twin(reader: &JournalReader, twin: &Twin) {
-    let rebuilt = rebuild(reader, &mut |_, _| {}).expect("the journal can be folded");
+    let rebuilt = rebuild(reader, Twin::default(), &mut |_, _| {}).expect("the journal can be folded");
     let (rebuilt, bytes) = (rebuilt.to_bytes(), twin.to_bytes());
     assert!(rebuilt == bytes, "the twin at {} is not the fold of the journal", twin.revision);
 }

@@ -107,6 +107,20 @@ impl Gateway {
         Self { child, options: options.clone(), client }
     }
 
+    /// Starts it where it must not start; gives what it says.
+    ///
+    /// # Panics
+    /// When it goes on running.
+    #[must_use]
+    pub fn refuses_to_start(options: &GatewayOptions) -> String {
+        let mut gateway = Self::spawn(options);
+        wait_until("it ends", READY_WITHIN, || match gateway.child.try_wait().expect("its state") {
+            Some(status) if !status.success() => Ok(()),
+            other => Err(other),
+        });
+        gateway.log()
+    }
+
     /// `kill -9`.
     ///
     /// # Panics

@@ -6,20 +6,22 @@ use anyhow::Context;
 use gateway::clock::SystemClock;
 use gateway::config::Loaded;
 use gateway::journal::{JournalConfig, Verify};
-use gateway::recover::{Recovered, rebuild, recover};
+use gateway::recover::{Recovered, oldest, rebuild, recover};
 use gateway::store::{Store, StoreConfig};
 use std::collections::BTreeMap;
 
 pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
     let Loaded { config, .. } = flags.load(configured)?;
     let journal_config = JournalConfig { verify: Verify::Everything, ..JournalConfig::default() };
-    let Recovered { journal, twin, store, snapshot_seq, .. } =
+    let Recovered { journal, disk, twin, store, snapshot_seq, .. } =
         recover(&config.data_folder, journal_config, StoreConfig::default(), &SystemClock)
             .with_context(|| format!("recovering from {}", config.data_folder.display()))?;
     // The store keeps one point for each series and time: the last that arrived.
     let mut points: BTreeMap<u32, BTreeMap<i64, u64>> = BTreeMap::new();
     let mut readings = 0_u64;
-    let rebuilt = rebuild(&journal.reader(), &mut |seq, reading| {
+    let start = oldest(disk.as_ref(), &journal.reader())?;
+    let (from_seq, first) = (start.revision, journal.reader().first());
+    let rebuilt = rebuild(&journal.reader(), start, &mut |seq, reading| {
         points.entry(reading.series.0).or_default().insert(reading.at.as_nanos(), seq);
         readings += 1;
     })?;
@@ -45,14 +47,18 @@ pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
     let ok = same_twin && wrong_series.is_empty();
     if configured.json {
         let report = serde_json::json!({
-            "ok": ok, "records": journal.durable().0, "snapshot": snapshot_seq, "same_twin": same_twin,
+            "ok": ok, "first": first.0, "records": journal.durable().0, "rebuilt_from": from_seq, "snapshot": snapshot_seq, "same_twin": same_twin,
             "readings_in_journal": readings, "points_expected": expected, "points_in_store": found,
             "series": points.len(), "wrong_series": wrong_series,
         });
         println!("{report}");
     } else {
-        println!("records in the journal    {}", journal.durable());
-        println!("twin rebuilt from all     {}", if same_twin { "equal, byte for byte" } else { "DIFFERENT" });
+        println!("records in the journal    {first} to {}", journal.durable());
+        let same = if same_twin { "equal, byte for byte" } else { "DIFFERENT" };
+        match from_seq {
+            0 => println!("twin rebuilt from all     {same}"),
+            seq => println!("twin rebuilt from {seq:<7} {same}"),
+        }
         println!("readings in the journal   {readings} in {} series", points.len());
         println!("points in the store       {found} of {expected}");
         for series in wrong_series {

@@ -1,10 +1,13 @@
 //! Serving connections: a bounded number, with a limit on how long a request's head may take, until told to stop.
+//!
+//! HTTP/1.1 only: browsers speak HTTP/2 over TLS alone, which is the reverse proxy's work, and looking for
+//! either version would wait without a limit for who says nothing.
 
 use super::Limits;
 use super::stream::Hub;
 use axum::Router;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto::Builder;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use std::io;
@@ -25,10 +28,8 @@ pub async fn serve(
     limits: Limits,
     shutdown: impl Future<Output = ()>,
 ) {
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Some(Duration::from_secs(30)));
-    let builder = Arc::new(builder);
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(limits.header_timeout);
     let graceful = GracefulShutdown::new();
     let permits = Arc::new(Semaphore::new(limits.connections_max.max(1)));
     let mut shutdown = std::pin::pin!(shutdown);
@@ -56,8 +57,7 @@ pub async fn serve(
         // Deltas are small and should not wait for each other. Without it all works, only later.
         socket.set_nodelay(true).ok();
         let service = TowerToHyperService::new(router.clone());
-        let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
-        let connection = graceful.watch(connection.into_owned());
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), service));
         tokio::spawn(async move {
             if let Err(error) = connection.await {
                 debug!(%error, "a connection ended early");

@@ -67,11 +67,12 @@ impl Shared {
         view.end = end;
     }
 
-    /// The first segment, if it holds only records before `seq` and is not the last.
-    pub(super) fn first_droppable(&self, seq: Seq) -> Option<Seq> {
+    /// The first segment, if it holds only records before `seq` and more than `segments_max` (at least one) are
+    /// kept.
+    pub(super) fn first_droppable(&self, seq: Seq, segments_max: usize) -> Option<Seq> {
         let view = self.view();
         match view.segments[..] {
-            [first, second, ..] if second <= seq => Some(first),
+            [first, second, ..] if second <= seq && view.segments.len() > segments_max => Some(first),
             _ => None,
         }
     }

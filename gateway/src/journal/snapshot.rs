@@ -149,6 +149,20 @@ pub fn load_newest(disk: &dyn Disk, version: u32) -> Result<Loaded, SnapshotErro
     Ok(loaded)
 }
 
+/// The oldest snapshot that is whole and of `version`.
+pub fn load_oldest(disk: &dyn Disk, version: u32) -> Result<Option<Snapshot>, SnapshotError> {
+    let seqs = list(disk).map_err(|source| SnapshotError { step: "list", name: "the folder".to_owned(), source })?;
+    for seq in seqs {
+        let name = file_name(seq);
+        match read(disk, &name, seq, version) {
+            Ok(Ok(snapshot)) => return Ok(Some(snapshot)),
+            Ok(Err(_unusable)) => {}
+            Err(source) => return Err(SnapshotError { step: "read", name, source }),
+        }
+    }
+    Ok(None)
+}
+
 fn read(disk: &dyn Disk, name: &str, seq: Seq, version: u32) -> io::Result<Result<Snapshot, SkipReason>> {
     let file = disk.open(name)?;
     let len = file.len()?;

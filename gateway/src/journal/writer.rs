@@ -240,12 +240,23 @@ impl Journal {
     ///
     /// Readers of removed records get [`super::ReadError::Dropped`].
     pub fn drop_before(&mut self, seq: Seq) -> Result<usize, DropError> {
+        self.drop_oldest(seq, 1)
+    }
+
+    /// The same, oldest first, but only as far as the journal takes more than `bytes_max` on disk.
+    pub fn keep_within(&mut self, bytes_max: u64, seq: Seq) -> Result<usize, DropError> {
+        // Counted in whole segments, as no closed one is longer.
+        let segments_max = bytes_max / self.config.segment_bytes_max.max(1);
+        self.drop_oldest(seq, usize::try_from(segments_max).unwrap_or(usize::MAX).max(1))
+    }
+
+    fn drop_oldest(&mut self, seq: Seq, segments_max: usize) -> Result<usize, DropError> {
         let mut dropped = 0;
         if self.is_poisoned() {
             return Ok(dropped); // nothing is written before the journal is opened anew
         }
         // One by one, oldest first, each made durable, so that a crash never leaves a gap.
-        while let Some(first) = self.shared.first_droppable(seq) {
+        while let Some(first) = self.shared.first_droppable(seq, segments_max) {
             let segment = segment_name(first);
             self.shared.forget_first(first);
             if let Err(source) = self.disk.remove(&segment) {

@@ -253,9 +253,10 @@ impl Plane {
         self.step(Event::FrameArrived { ticket: None, topic: topic.into(), payload });
     }
 
-    /// A temperature of COLD-1, so many seconds after the start.
+    /// A temperature of COLD-1, so many seconds after the start, when it is measured.
     pub(super) fn hear_temperature(&self, secs: u64, celsius: f64) {
         let at = Timestamp::parse_rfc3339(NOW).unwrap().saturating_add(Duration::from_secs(secs));
+        self.clock.0.fetch_max(at.as_nanos(), Ordering::SeqCst);
         let readings = format!(r#"[{{"metric":"temperature","at":"{at}","value":{celsius:?}}}]"#);
         self.hear(
             "portolan/v1/acme/WH-HAM/COLD-1/telemetry",

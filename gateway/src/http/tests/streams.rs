@@ -158,7 +158,6 @@ async fn a_client_that_comes_back_goes_on_where_it_was() {
 }
 
 #[tokio::test]
-#[ignore = "fails; not yet known whether the test or the server is wrong"]
 async fn a_client_that_was_away_too_long_or_comes_from_elsewhere_gets_a_snapshot() {
     let plane = Plane::new(|_| {});
     for n in 0..1_100 {
@@ -171,7 +170,6 @@ async fn a_client_that_was_away_too_long_or_comes_from_elsewhere_gets_a_snapshot
 }
 
 #[tokio::test]
-#[ignore = "fails; not yet known whether the test or the server is wrong"]
 async fn a_slow_client_gets_a_new_snapshot_and_costs_no_memory() {
     let plane = Plane::new(|_| {});
     let mut slow = Client::new(&plane, "", None).await;
