@@ -6,7 +6,7 @@ use crate::ports::Clock;
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::topic::PREFIX;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
-use sim::world::{Message, Pace, World, WorldConfig, WorldError, paced_target};
+use sim::world::{Message, Pace, World, WorldConfig, WorldError, WorldInput, paced_target};
 use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -61,18 +61,11 @@ pub struct Driver {
 }
 
 impl Driver {
-    /// Starts a world at `start` that passes `pace` seconds a second.
-    pub fn start(
-        network: &Network,
-        seed: u64,
-        start: Timestamp,
-        pace: f64,
-        broker: SocketAddr,
-    ) -> Result<Self, DriverError> {
-        let config = WorldConfig { demo_story: true, ..WorldConfig::new(seed, start) };
-        let world = World::new(&network.into(), config)?;
-        let commands =
-            ["command", "desired"].map(|channel| format!("{PREFIX}/{}/+/+/{channel}", network.head().tenant));
+    /// Starts a world that passes `pace` seconds a second.
+    pub fn start(input: &WorldInput, config: WorldConfig, pace: f64, broker: SocketAddr) -> Result<Self, DriverError> {
+        let start = config.start;
+        let world = World::new(input, config)?;
+        let commands = ["command", "desired"].map(|channel| format!("{PREFIX}/{}/+/+/{channel}", input.head.tenant));
         let stopping = Arc::new(AtomicBool::new(false));
         let stop = stopping.clone();
         let thread = std::thread::Builder::new().name("world".into()).spawn(move || {

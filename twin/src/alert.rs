@@ -221,9 +221,12 @@ fn runs_out(state: &Twin, stock: &StockState, now: Timestamp) -> Option<Finding>
         return None;
     }
     let from = &state.sites[source.at()].spec.site;
-    let message = format!(
-        "{available} available last {cover_days:.1} days at {per_day:.1} a day; from {from} it takes {lead_time_days:.1} days"
-    );
+    let issued = format!("{per_day:.1} a day are issued, and from {from} it takes {lead_time_days:.1} days");
+    let message = if available <= 0.0 {
+        format!("none available; {issued}")
+    } else {
+        format!("{available} available last {cover_days:.1} days: {issued}")
+    };
     finding(if available <= 0.0 { Severity::Critical } else { Severity::Watch }, message)
 }
 
@@ -259,7 +262,7 @@ fn late(state: &Twin, rules: &AlertRules, shipment: &ShipmentState, now: Timesta
     let overdue = now.since(due_at);
     if overdue > rules.late_after {
         let severity = if overdue > rules.late_critical_after { Severity::Critical } else { Severity::Watch };
-        return finding(severity, format!("due {due_at}, now {} late", spelled(overdue)));
+        return finding(severity, format!("due {}, now {} late", to_the_second(due_at), spelled(overdue)));
     }
     // What is left of the lane, at its usual speed from where the vehicle is.
     let vehicle = &state.vehicles[state.vehicle_by_id.get(shipment.vehicle.as_ref()?)?.at()];
@@ -274,8 +277,13 @@ fn late(state: &Twin, rules: &AlertRules, shipment: &ShipmentState, now: Timesta
     let expected_late = expected_at.since(due_at);
     // An estimate is as good as the lane's lead time is steady.
     let slack = rules.late_after.max(lead_time.mul_f64(0.1)).max(lane.lead_time_sd_secs.to_duration());
-    let message = || format!("due {due_at}, expected about {} late", spelled(expected_late));
+    let message = || format!("due {}, expected about {} late", to_the_second(due_at), spelled(expected_late));
     if expected_late > slack { finding(Severity::Watch, message()) } else { None }
+}
+
+/// A time for people.
+fn to_the_second(at: Timestamp) -> Timestamp {
+    Timestamp::from_nanos(at.as_nanos() - at.as_nanos().rem_euclid(1_000_000_000))
 }
 
 /// A span for people: `45 s`, `12 min`, `3 h 5 min`, `2 d 4 h`.

@@ -12,6 +12,7 @@ pub mod alert;
 pub mod apply;
 pub mod define;
 pub mod import;
+mod lead_times;
 pub mod network;
 pub mod observe;
 mod query;

@@ -44,6 +44,12 @@ impl Twin {
         self.lane_by_id.get(lane).and_then(|at| self.lanes.get(at.at()))
     }
 
+    /// How far along a lane the place on it is that is nearest to `at`, 0 to 1; `None` where an end of the lane
+    /// is not known.
+    pub fn progress_on(&self, at: Position, lane: &LaneSpec) -> Option<f64> {
+        self.place_on_lane(at, lane).map(|on| on.fraction.clamp(0.0, 1.0))
+    }
+
     /// Where a place lies to a lane.
     pub(crate) fn place_on_lane(&self, at: Position, lane: &LaneSpec) -> Option<OnLane> {
         let end = |site: &SiteId| self.site_by_id.get(site).map(|at| self.sites[at.at()].spec.position);

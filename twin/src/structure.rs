@@ -1,6 +1,7 @@
 //! The network as a graph, built from the lanes when first asked for and shared by all clones until the
 //! lanes change.
 
+use crate::lead_times::LeadTimes;
 use crate::state::{LaneIdx, SiteIdx};
 use firmware_schemas::network::LaneSpec;
 use firmware_schemas::quantity::{Metres, Position, Seconds};
@@ -17,7 +18,7 @@ pub struct Structure {
     lead_times: Mutex<BTreeMap<(SiteIdx, SiteIdx), Option<Seconds>>>,
 }
 
-type Built = (DiGraph<SiteIdx, LaneIdx>, Option<routing::LaneGraph>);
+type Built = (DiGraph<SiteIdx, LaneIdx>, Option<LeadTimes>);
 
 impl Structure {
     fn built(&self, n_sites: usize, lanes: &Lanes<'_>) -> &Built {
@@ -30,10 +31,10 @@ impl Structure {
             for (at, lane) in lanes.specs.iter().enumerate() {
                 let (Some(from), Some(to)) = ((lanes.site)(&lane.from), (lanes.site)(&lane.to)) else { continue };
                 graph.add_edge(from.0.into(), to.0.into(), LaneIdx(at as u32));
-                arcs.push(routing::Arc { from: from.0, to: to.0, weight: lane.lead_time_secs.0 });
+                arcs.push((lane.mode, routing::Arc { from: from.0, to: to.0, weight: lane.lead_time_secs.0 }));
             }
             // Every arc joins two of the nodes, so the only error there is cannot occur.
-            (graph, routing::LaneGraph::new(n_sites as u32, &arcs).ok())
+            (graph, LeadTimes::new(n_sites as u32, &arcs).ok())
         })
     }
 
@@ -42,14 +43,15 @@ impl Structure {
         &self.built(n_sites, lanes).0
     }
 
-    /// The shortest lead time from one site to another over any lanes; `None` where no way leads there.
+    /// The shortest lead time from one site to another, by air only where nothing else leads; `None` where no
+    /// way leads there.
     pub(crate) fn lead_time(&self, n_sites: usize, lanes: &Lanes<'_>, from: SiteIdx, to: SiteIdx) -> Option<Seconds> {
         let known = |times: &BTreeMap<_, _>| times.get(&(from, to)).copied();
         if let Some(time) = known(&self.lead_times.lock().unwrap_or_else(PoisonError::into_inner)) {
             return time;
         }
-        let graph = self.built(n_sites, lanes).1.as_ref();
-        let time = graph.and_then(|graph| graph.shortest_path(from.0, to.0)).map(|way| Seconds(way.total));
+        let lead_times = self.built(n_sites, lanes).1.as_ref();
+        let time = lead_times.and_then(|lead_times| lead_times.between(from.0, to.0));
         self.lead_times.lock().unwrap_or_else(PoisonError::into_inner).insert((from, to), time);
         time
     }

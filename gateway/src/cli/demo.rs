@@ -10,6 +10,7 @@ use gateway::config::Loaded;
 use gateway::demo::{self, Driver};
 use gateway::ports::Clock;
 use gateway::server::Server;
+use sim::world::{WorldConfig, WorldInput};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -64,9 +65,11 @@ pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
     let pace = flags.pace;
     let ended = runtime()?.block_on(async {
         let mut start = SystemClock.now();
+        let mut goes_on = false;
         let server = Server::start_with(&config, Some(&network), |newest: Option<Timestamp>| {
             // What was recovered may be ahead of the wall clock by the pace of earlier runs.
             start = start.max(newest.unwrap_or(start));
+            goes_on = newest.is_some();
             Arc::new(PacedClock::new(start, pace)) as Arc<dyn Clock>
         })
         .await?;
@@ -74,8 +77,18 @@ pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
             return Err(Failure::Usage(anyhow::anyhow!("the demo runs on the embedded broker only")));
         };
         announce(&config, &server);
-        eprintln!("  world     {pace} simulated seconds a second, seed {}", flags.seed);
-        let driver = Driver::start(&network, flags.seed, start, pace, broker).context("starting the world")?;
+        eprint!("  world     {pace} simulated seconds a second, seed {}", flags.seed);
+        let (input, seed) = if goes_on {
+            eprintln!(", going on from {start}");
+            // Other draws than before, or its orders would have the names of those that were.
+            let seed = sim::rng::mix(flags.seed, start.as_nanos().unsigned_abs());
+            (WorldInput::of(&server.published().twin, &network, start), seed)
+        } else {
+            eprintln!();
+            ((&network).into(), flags.seed)
+        };
+        let world = WorldConfig { demo_story: !goes_on, ..WorldConfig::new(seed, start) };
+        let driver = Driver::start(&input, world, pace, broker).context("starting the world")?;
         // The world stops first: devices that lose their broker would only complain.
         until_signal(&server, flags.stop_after.map(Duration::from_secs)).await?;
         driver.stop();

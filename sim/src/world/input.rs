@@ -1,12 +1,17 @@
 //! What a world is made from, and how it is set up.
 
+use firmware_schemas::id::{LaneId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{
-    DemandSpec, DeviceSpec, LaneSpec, NetworkSpec, SeasonalitySpec, ShipmentSpec, SiteSpec, SkuSpec, StockSpec,
-    VehicleSpec,
+    DemandSpec, DeviceSpec, LaneSpec, NetworkSpec, SeasonalitySpec, ShipmentLineSpec, ShipmentSpec, SiteSpec, SkuSpec,
+    StockSpec, VehicleSpec,
 };
-use firmware_schemas::quantity::Timestamp;
+use firmware_schemas::quantity::{Pieces, Seconds, Timestamp};
+use firmware_schemas::telemetry::GoodsLine;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use twin::Twin;
 use twin::network::Network;
+use twin::state::SiteIdx;
 
 /// A supply network at its start.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,6 +36,67 @@ pub struct WorldInput {
     pub seasonality: Vec<SeasonalitySpec>,
     /// Goods under way.
     pub shipments: Vec<ShipmentSpec>,
+    /// Vehicles that are on a lane of their route, and how far along it in thousandths; for them it counts
+    /// before [`VehicleSpec::progress_permille`].
+    pub whereabouts: BTreeMap<VehicleId, (LaneId, u16)>,
+}
+
+impl WorldInput {
+    /// The network as the twin knows it at `now`: its stock, its shipments under way, its vehicles where they
+    /// were last seen. What no twin knows, what customers will ask for, is the network's.
+    pub fn of(twin: &Twin, network: &Network, now: Timestamp) -> Self {
+        let mut input = Self::from(network);
+        let named = |sites: &[SiteSpec], site: &SiteId| sites.iter().any(|spec| spec.site == *site);
+        // Sites and goods that only the twin knows are of other networks, and their devices are not ours.
+        let ours: BTreeSet<(&SiteId, &SkuId)> = network.stock().iter().map(|spec| (&spec.site, &spec.sku)).collect();
+        input.stock = twin
+            .stock
+            .iter()
+            .map(|stock| StockSpec {
+                site: twin.sites[stock.site.at()].spec.site.clone(),
+                sku: twin.skus[stock.sku.at()].sku.clone(),
+                on_hand: Pieces(stock.on_hand.max(0)),
+                reserved: Pieces(stock.reserved.clamp(0, stock.on_hand.max(0))),
+                in_transit: Pieces(stock.in_transit.max(0)),
+                on_order: Pieces(stock.on_order.max(0)),
+                reorder_point: stock.reorder_point.map(Pieces),
+                order_up_to: stock.order_up_to.map(Pieces),
+                source: stock.source.map(|source| twin.sites[source.at()].spec.site.clone()),
+            })
+            .filter(|spec| ours.contains(&(&spec.site, &spec.sku)))
+            .collect();
+        let under_way = twin.shipments.iter().filter(|(_, shipment)| shipment.arrived_at.is_none());
+        input.shipments = under_way
+            .map(|(id, shipment)| {
+                let site = |at: SiteIdx| twin.sites[at.at()].spec.site.clone();
+                let usual = || twin.lead_time(shipment.from, shipment.to).unwrap_or(Seconds(86_400)).to_duration();
+                let due_at = shipment.due_at.unwrap_or_else(|| shipment.dispatched_at.saturating_add(usual()));
+                let line = |line: &GoodsLine| ShipmentLineSpec { sku: line.sku.clone(), quantity: line.pieces };
+                ShipmentSpec {
+                    shipment: id.clone(),
+                    from: site(shipment.from),
+                    to: site(shipment.to),
+                    lane: shipment.lane.clone(),
+                    vehicle: shipment.vehicle.clone(),
+                    due_in_secs: Seconds(due_at.since(now).as_secs()),
+                    lines: shipment.lines.iter().map(line).collect(),
+                }
+            })
+            .filter(|spec| named(&input.sites, &spec.from) && named(&input.sites, &spec.to))
+            .collect();
+        for vehicle in &twin.vehicles {
+            let on = vehicle.fix.as_ref().and_then(|fix| {
+                let lane = twin.lane(fix.lane.as_ref()?)?;
+                let progress = twin.progress_on(fix.position, lane)?;
+                Some((lane.lane.clone(), (progress * 999.0) as u16))
+            });
+            if let Some(spec) = input.vehicles.iter_mut().find(|spec| spec.vehicle == vehicle.spec.vehicle) {
+                spec.progress_permille = None;
+                input.whereabouts.extend(on.map(|on| (spec.vehicle.clone(), on)));
+            }
+        }
+        input
+    }
 }
 
 impl From<&Network> for WorldInput {
@@ -46,6 +112,7 @@ impl From<&Network> for WorldInput {
             demand: network.demand().to_vec(),
             seasonality: network.seasonality().to_vec(),
             shipments: network.shipments().to_vec(),
+            whereabouts: BTreeMap::new(),
         }
     }
 }

@@ -364,7 +364,12 @@ impl World {
 
     fn add_shipments(&mut self, input: &WorldInput) -> Result<(), WorldError> {
         for (index, spec) in (0_u32..).zip(&input.vehicles) {
-            self.place_vehicle(index, spec.progress_permille);
+            let lane = input.whereabouts.get(&spec.vehicle).and_then(|(lane, permille)| {
+                let lane = *self.lane_index.get(lane)?;
+                let round = &self.vehicles[index as usize].round;
+                Some((round.iter().position(|step| step.lane == lane)?, *permille))
+            });
+            self.place_vehicle(index, lane.or(spec.progress_permille.map(|permille| (0, permille))));
         }
         for spec in &input.shipments {
             let from = find(&self.site_index, "site", &spec.from, "shipment", &spec.shipment)?;

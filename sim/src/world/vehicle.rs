@@ -155,12 +155,14 @@ impl World {
     }
 
     /// Puts a vehicle where it is at the start.
-    pub(super) fn place_vehicle(&mut self, index: u32, progress_permille: Option<u16>) {
+    /// Puts a vehicle on a step of its round, so many thousandths along it, or at its home.
+    pub(super) fn place_vehicle(&mut self, index: u32, on: Option<(usize, u16)>) {
         let vehicle = &self.vehicles[index as usize];
         let mut draw = Stream::new(self.config.seed, vehicle.subject, Purpose::Driving, 0);
-        match (progress_permille, vehicle.round.first()) {
-            (Some(permille), Some(&step)) => {
-                self.vehicles[index as usize].round_at = 1 % self.vehicles[index as usize].round.len();
+        let begun = on.and_then(|(at, permille)| Some((at, permille, *vehicle.round.get(at)?)));
+        match (begun, vehicle.round.first()) {
+            (Some((at, permille, step)), Some(_)) => {
+                self.vehicles[index as usize].round_at = (at + 1) % vehicle.round.len();
                 self.start_leg(index, step, f64::from(permille.min(999)) / 1e3);
             }
             (None, Some(_)) => {

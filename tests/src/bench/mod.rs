@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod ingest;
+mod network;
 mod pipeline;
 mod restart;
 mod store;
@@ -46,6 +47,12 @@ pub const BENCHES: &[Bench] = &[
         what: "seconds until ready with ten million readings",
         needs: "nothing",
         run: restart::run,
+    },
+    Bench {
+        name: "network",
+        what: "starts and questions with a million stock positions",
+        needs: "nothing",
+        run: network::run,
     },
 ];
 

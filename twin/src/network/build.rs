@@ -5,16 +5,18 @@ use std::hash::Hash;
 
 use firmware_schemas::id::{LaneId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{
-    DemandSpec, DeviceSpec, LaneSpec, MetricKind, Mode, NetworkSpec, SeasonalitySpec, ShipmentSpec, SiteSpec, SkuSpec,
+    DemandSpec, DeviceSpec, LaneSpec, MetricKind, NetworkSpec, SeasonalitySpec, ShipmentSpec, SiteSpec, SkuSpec,
     StockSpec, VehicleSpec,
 };
 use firmware_schemas::quantity::{MinorUnits, Pieces, Position};
 use hashbrown::{HashMap, HashSet};
 use petgraph::graph::NodeIndex;
-use routing::{Arc, GraphError, LaneGraph};
+use routing::{Arc, GraphError};
+
+use crate::lead_times::LeadTimes;
 
 use super::error::{Cause, Errors, Place, Reported, noted, shortened};
-use super::{Index, LeadTimes, Network, NetworkError, Parts, SiteGraph, field};
+use super::{Index, Network, NetworkError, Parts, SiteGraph, field};
 
 /// The most entries of one kind.
 const ENTRIES_MAX: usize = 10_000_000;
@@ -402,15 +404,10 @@ impl Builder {
     fn lead_times(&self) -> Result<LeadTimes, GraphError> {
         let n_sites = self.parts.sites.len() as u32; // at most ENTRIES_MAX
         let lanes = self.parts.lanes.iter().zip(&self.lane_ends);
-        let arc =
-            |(lane, ends): (&LaneSpec, &(u32, u32))| Arc { from: ends.0, to: ends.1, weight: lane.lead_time_secs.0 };
-        let surface: Vec<Arc> = lanes.clone().filter(|(lane, _)| lane.mode != Mode::Air).map(arc).collect();
-        let any = if surface.len() == self.lane_ends.len() {
-            None
-        } else {
-            Some(LaneGraph::new(n_sites, &lanes.map(arc).collect::<Vec<_>>())?)
+        let arc = |(lane, ends): (&LaneSpec, &(u32, u32))| {
+            (lane.mode, Arc { from: ends.0, to: ends.1, weight: lane.lead_time_secs.0 })
         };
-        Ok(LeadTimes { surface: LaneGraph::new(n_sites, &surface)?, any })
+        LeadTimes::new(n_sites, &lanes.map(arc).collect::<Vec<_>>())
     }
 }
 

@@ -26,7 +26,9 @@ use firmware_schemas::network::{
 use firmware_schemas::quantity::{Position, Seconds};
 use hashbrown::HashMap;
 use petgraph::graph::DiGraph;
-use routing::{LaneGraph, LatLon};
+use routing::LatLon;
+
+use crate::lead_times::LeadTimes;
 
 pub(crate) use error::shortened;
 pub use error::{Cause, ERRORS_MAX, NetworkError};
@@ -80,15 +82,6 @@ pub struct Network {
     index: Index,
     graph: SiteGraph,
     lead_times: LeadTimes,
-}
-
-/// Sites as nodes, lanes as arcs, lead times in seconds as weights.
-#[derive(Clone, Debug)]
-struct LeadTimes {
-    /// Without air lanes.
-    surface: LaneGraph,
-    /// With them; `None` where there are none.
-    any: Option<LaneGraph>,
 }
 
 /// Positions in the lists by identifier. For look-ups only, never walked.
@@ -202,21 +195,14 @@ impl Network {
     /// `None` if there is no way or no such site. O(lanes · log lanes).
     pub fn lead_time(&self, from: &str, to: &str) -> Option<Seconds> {
         let (from, to) = (*self.index.sites.get(from)?, *self.index.sites.get(to)?);
-        let LeadTimes { surface, any } = &self.lead_times;
-        let path = surface.shortest_path(from, to).or_else(|| any.as_ref()?.shortest_path(from, to));
-        path.map(|path| Seconds(path.total))
+        self.lead_times.between(from, to)
     }
 
     /// [`Network::lead_time`] from one site to each of [`Network::sites`], at the cost of one or two searches;
     /// empty if there is no such site.
     pub fn lead_times_from(&self, from: &str) -> Vec<Option<Seconds>> {
         let Some(from) = self.index.sites.get(from) else { return Vec::new() };
-        let LeadTimes { surface, any } = &self.lead_times;
-        let surface = surface.shortest_from(*from);
-        let any = any.as_ref().map(|any| any.shortest_from(*from));
-        let by_air = |to| any.as_ref().and_then(|any| any.total(to));
-        let n_sites = self.parts.sites.len() as u32; // checked when the network was built
-        (0..n_sites).map(|to| surface.total(to).or_else(|| by_air(to)).map(Seconds)).collect()
+        self.lead_times.from(*from, self.parts.sites.len() as u32) // checked when the network was built
     }
 
     /// The points of a lane, with both ends; empty if the lane is not of this network.
