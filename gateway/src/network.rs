@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use twin::network::{FILES, Network, NetworkError, parse};
+use twin::network::{FILES, Network, NetworkError, Parts, parse, write};
 
 /// Why there is no network.
 #[derive(Debug)]
@@ -24,6 +24,16 @@ pub enum NetworkLoadError {
     },
 }
 
+/// A network's folder or a file in it cannot be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {}: {source}", path.display())]
+pub struct NetworkSaveError {
+    /// Which.
+    pub path: PathBuf,
+    /// Why.
+    pub source: std::io::Error,
+}
+
 impl fmt::Display for NetworkLoadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -37,6 +47,20 @@ impl fmt::Display for NetworkLoadError {
 }
 
 impl std::error::Error for NetworkLoadError {}
+
+/// Writes a network into `folder`, made if it is not there; files of the same names are replaced.
+pub fn save(parts: &Parts, folder: &Path) -> Result<(), NetworkSaveError> {
+    let failed = |path: &Path| {
+        let path = path.to_path_buf();
+        move |source| NetworkSaveError { path, source }
+    };
+    std::fs::create_dir_all(folder).map_err(failed(folder))?;
+    for (name, text) in write(parts) {
+        let path = folder.join(name);
+        std::fs::write(&path, text).map_err(failed(&path))?;
+    }
+    Ok(())
+}
 
 /// Reads the network in `folder`.
 pub fn load(folder: &Path) -> Result<Network, NetworkLoadError> {

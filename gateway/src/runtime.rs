@@ -261,7 +261,11 @@ fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) 
         let undelivered = core.control.undelivered(core.clock.now());
         core.perform(undelivered)?;
         core.step(Event::BatchDue)?;
-        core.health.ready(Part::Twin, "live");
+        // Readers see the network once it is durable: not before, nobody is told to come.
+        let mut is_live = !core.control.is_committing();
+        if is_live {
+            core.health.ready(Part::Twin, "live");
+        }
         let mut ticks = tokio::time::interval(Duration::from_secs(1));
         ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Skip);
         let mut messages = Vec::with_capacity(TAKE);
@@ -276,7 +280,12 @@ fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) 
             tokio::select! {
                 biased;
                 news = journal_news.recv() => match news {
-                    Some(Journalled::Stored(up_to)) => core.step(Event::Stored { up_to })?,
+                    Some(Journalled::Stored(up_to)) => {
+                        core.step(Event::Stored { up_to })?;
+                        if !std::mem::replace(&mut is_live, true) {
+                            core.health.ready(Part::Twin, "live");
+                        }
+                    }
                     Some(Journalled::NoSpace(why)) => core.block(Some(why)),
                     Some(Journalled::SpaceAgain) => core.block(None),
                     Some(Journalled::Poisoned(why)) => {

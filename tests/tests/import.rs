@@ -14,7 +14,7 @@ use tests::big_network::{self, Size};
 use tests::shared;
 use twin::import::order_lines::{OrderLine, OrderLines, Place};
 use twin::import::willems::{self, Texts};
-use twin::network::Network;
+use twin::network::{Network, parse};
 
 fn workspace() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
@@ -95,6 +95,7 @@ fn all_chains_of_willems_load() {
     assert_eq!(with_distribution.count(), 2_072);
     for chain in &chains {
         assert!(chain.network.demand().iter().all(|demand| demand.rate_micro > 0), "chain {}", chain.chain);
+        check_written(&chain.network);
     }
 }
 
@@ -105,6 +106,21 @@ fn order_lines(folder: &Path, mut take: impl FnMut(OrderLine)) {
     for line in lines {
         take(line.unwrap_or_else(|why| panic!("{why}")));
     }
+}
+
+/// What is written is read back as it was.
+fn check_written(network: &Network) {
+    let files = twin::network::write(network.parts());
+    let find = |name: &str| files.get(name).map(|text| Cow::Borrowed(text.as_str()));
+    let again = parse(&find).unwrap_or_else(|errors| panic!("{}: {}", network.head().name, errors[0]));
+    assert!(again.parts() == network.parts(), "{}", network.head().name);
+}
+
+#[test]
+fn a_network_that_is_written_is_read_back_as_it_was() {
+    check_written(&demo());
+    let small = Size { sites: 50, lanes: 300, skus: 40, positions: 900 };
+    check_written(&big_network::load(&big_network::texts(small, 3)).unwrap_or_else(|errors| panic!("{}", errors[0])));
 }
 
 #[test]

@@ -11,9 +11,10 @@ use gateway::ports::{Bus, Ticket};
 use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use twin::import::order_lines::{OrderLine, OrderLines, Place};
+use twin::import::willems;
 
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
@@ -37,10 +38,77 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
         frame_lines: u16,
     },
+    /// Make network folders of the multi-echelon chains of Willems (2008): stages are sites, arcs are lanes.
+    Willems {
+        /// The folder with stages.csv, arcs.csv and, if there are, chains.csv and stage_time_dist.csv.
+        folder: PathBuf,
+        /// Only this chain; else all of them.
+        #[arg(long)]
+        chain: Option<u32>,
+        /// Where the folders chain-1, chain-2, … are made.
+        #[arg(long)]
+        out: PathBuf,
+    },
 }
 
 pub(crate) fn run(configured: &Configured, command: &Command) -> Ended {
-    let Command::Orders { file, site, tenant, broker, frame_lines } = command;
+    match command {
+        Command::Orders { file, site, tenant, broker, frame_lines } => {
+            orders(configured, file, site, tenant, broker, *frame_lines)
+        }
+        Command::Willems { folder, chain, out } => chains(folder, *chain, out),
+    }
+}
+
+/// Writes each chain as a network folder, and reads it back to be sure of it.
+fn chains(folder: &Path, only: Option<u32>, out: &Path) -> Ended {
+    let text = |name: &str| std::fs::read_to_string(folder.join(name));
+    let must = |name: &str| text(name).with_context(|| format!("reading {}", folder.join(name).display()));
+    let (stages, arcs) = (must("stages.csv")?, must("arcs.csv")?);
+    let (chains, stage_time_dist) = (text("chains.csv").ok(), text("stage_time_dist.csv").ok());
+    let texts = willems::Texts {
+        stages: &stages,
+        arcs: &arcs,
+        chains: chains.as_deref(),
+        stage_time_dist: stage_time_dist.as_deref(),
+    };
+    let parsed = match willems::parse(texts) {
+        Ok(chains) => chains,
+        Err(errors) => {
+            errors.iter().for_each(|error| println!("{error}"));
+            return Err(Failure::FoundProblems);
+        }
+    };
+    let mut n_written = 0;
+    for chain in parsed.iter().filter(|chain| only.is_none_or(|only| chain.chain == only)) {
+        let to = out.join(format!("chain-{}", chain.chain));
+        gateway::network::save(chain.network.parts(), &to)?;
+        let network = gateway::network::load(&to)?;
+        println!(
+            "{}: {} sites, {} lanes, {}",
+            to.display(),
+            network.sites().len(),
+            network.lanes().len(),
+            network.head().name
+        );
+        n_written += 1;
+    }
+    match only {
+        Some(chain) if n_written == 0 => {
+            Err(Failure::Usage(anyhow::anyhow!("--chain {chain}: there is no such chain")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn orders(
+    configured: &Configured,
+    file: &Path,
+    site: &SiteId,
+    tenant: &TenantId,
+    broker: &str,
+    frame_lines: u16,
+) -> Ended {
     let reader: Box<dyn BufRead> = if file.as_os_str() == "-" {
         let mut text = Vec::new();
         std::io::stdin().lock().read_to_end(&mut text).context("reading stdin")?;
@@ -70,7 +138,7 @@ pub(crate) fn run(configured: &Configured, command: &Command) -> Ended {
         let outbound = gateway::ingest::outbound::Outbound::start(config, Arc::new(gateway::clock::SystemClock))?;
         let mut sending: VecDeque<Ticket> = VecDeque::new();
         let mut n_frames = 0_u64;
-        for chunk in lines.chunks(usize::from(*frame_lines)) {
+        for chunk in lines.chunks(usize::from(frame_lines)) {
             let events = chunk.iter().map(|line| event(line, site)).collect();
             let frame = EventFrame { device: device.clone(), boot: 1, seq: n_frames, sent_at: None, events };
             let payload = encode(&frame, Encoding::Json)?;

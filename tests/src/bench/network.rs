@@ -17,7 +17,7 @@ const QUESTIONS: [(&str, &str); 7] = [
     ("a page of 100 lanes", "/v1/lanes?limit=100"),
     ("the stock of a site", "/v1/sites/S05000/stock?limit=1000"),
     ("the stock of a SKU", "/v1/stock?sku=K0042&limit=1000"),
-    ("a page of 1,000 positions in the middle", "/v1/stock?limit=1000&cursor=500000"),
+    ("a page of 1,000 positions in the middle", "/v1/stock?limit=1000&cursor=S05000/{sku}"),
     ("open alerts", "/v1/alerts?limit=100"),
 ];
 
@@ -44,7 +44,9 @@ pub(super) fn run(n: Option<u64>) -> Result<Vec<Figure>> {
         ..Figure::alone(format!("first start with {} MB of network", bytes / 1_000_000), first_secs, "s", Goal::None)
     }];
     let client = reqwest::blocking::Client::new();
+    let some_sku = gateway.get("/v1/sites/S05000/stock?limit=1")["items"][0]["sku"].clone();
     for (what, path) in QUESTIONS {
+        let path = &path.replace("{sku}", some_sku.as_str().context("a SKU of S05000")?);
         let mut millis = Vec::new();
         for _ in 0..n_questions {
             let began = Instant::now();

@@ -13,7 +13,7 @@ use super::field::{self, Expected};
 /// The file's name.
 pub(super) const FILE: &str = "network.toml";
 /// The version of the format that this reader knows.
-const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 1;
 /// The longest file, in bytes.
 const LEN_MAX: usize = 1_048_576;
 

@@ -15,6 +15,7 @@ pub(crate) mod field;
 mod head;
 mod parse;
 pub(crate) mod table;
+mod write;
 
 use std::hash::Hash;
 
@@ -33,6 +34,7 @@ use crate::lead_times::LeadTimes;
 pub(crate) use error::shortened;
 pub use error::{Cause, ERRORS_MAX, NetworkError};
 pub use parse::{FILES, parse};
+pub use write::write;
 
 /// Everything that a network is made of, not yet checked.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -212,6 +214,11 @@ impl Network {
             (Some(from), Some(to)) => lane_points(from, &lane.via, to),
             _ => Vec::new(),
         }
+    }
+
+    /// What it is made of.
+    pub fn parts(&self) -> &Parts {
+        &self.parts
     }
 
     /// Gives the parts back.
