@@ -13,10 +13,14 @@
 //! ```
 
 pub mod embedded;
+#[cfg(feature = "influxdb2")]
+pub mod influx;
 
 pub use embedded::{EmbeddedStore, OnDamage, StoreConfig, Upkeep};
 pub use firmware_schemas::fact::SeriesId;
 pub use firmware_schemas::telemetry::{Quality, Value};
+#[cfg(feature = "influxdb2")]
+pub use influx::InfluxStore;
 
 use firmware_schemas::quantity::Timestamp;
 use std::io;
@@ -148,6 +152,10 @@ pub enum StoreError {
     /// A number could not be compressed: a bug of ours or of the compressor.
     #[error("compressing: {0}")]
     Compress(String),
+    /// InfluxDB did not answer the question.
+    #[cfg(feature = "influxdb2")]
+    #[error(transparent)]
+    Influx(#[from] influx::RequestError),
     /// A thread of the store could not be started.
     #[error("starting a thread: {0}")]
     Thread(io::Error),

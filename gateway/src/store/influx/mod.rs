@@ -1,0 +1,44 @@
+//! InfluxDB 2 as the time-series store, for those who run one.
+//!
+//! ```text
+//! journal ─▶ writer (cursor) ─ encode ─▶ InfluxClient::write ─▶ InfluxDB
+//!                                                                  │
+//!               latest_at, range, downsample ◀─ InfluxStore ◀──────┘
+//! ```
+//!
+//! InfluxDB is a reader of the journal like any other: what a point becomes there is [`line`], how to speak with
+//! it is [`client`], and [`read`] answers what the embedded store answers. `docs/influxdb.md` is the schema.
+
+pub mod client;
+pub mod line;
+pub mod read;
+
+pub use client::{ClientError, Encoding, InfluxClient, Patience, RequestError, Rows, Target, Token, Written};
+pub use line::{LineError, Prefix, SeriesKey, encode};
+pub use read::{InfluxReader, InfluxStore, MetricKey, SeriesNames};
+
+/// `text` as a string literal of Flux, quotes included.
+///
+/// The open-source InfluxDB takes no parameters for Flux, so this is the only way that anything from outside may
+/// get into a Flux query.
+pub fn flux_string(text: &str) -> String {
+    let mut literal = String::with_capacity(text.len() + 2);
+    literal.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => literal.push_str("\\\""),
+            '\\' => literal.push_str("\\\\"),
+            '\n' => literal.push_str("\\n"),
+            '\r' => literal.push_str("\\r"),
+            '\t' => literal.push_str("\\t"),
+            // `${` would begin an expression.
+            '$' => literal.push_str("\\x24"),
+            character if character.is_ascii_control() => {
+                literal.push_str(&format!("\\x{:02x}", character as u32));
+            }
+            character => literal.push(character),
+        }
+    }
+    literal.push('"');
+    literal
+}

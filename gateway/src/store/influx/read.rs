@@ -1,0 +1,400 @@
+//! What a series was, from InfluxDB, with the answers that the embedded store gives.
+//!
+//! Questions are InfluxQL, since it has bound parameters and gives a point's fields in one row; Flux has neither
+//! in the open-source server. Times, strings and limits go in as parameters; the steps of a downsampling are
+//! printed from integers.
+
+use super::client::{InfluxClient, RequestError, Rows};
+use super::line::{MEASUREMENT, TIME_MAX, TIME_MIN, field_of_kind, quality_of_kind};
+use crate::store::{
+    BUCKETS_MAX, Bucket, NumberSummary, Page, Point, Result, SeriesId, Store, StoreError, StoreStats, Value,
+};
+use compact_str::CompactString;
+use firmware_schemas::id::{DeviceId, MetricName};
+use firmware_schemas::quantity::Timestamp;
+use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+use std::io;
+use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tokio::runtime::Runtime;
+
+/// The most rows that one request asks for.
+const ROWS_MAX: usize = 10_000;
+
+/// What readers find a series by. The site is not asked for: a device may have moved.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MetricKey {
+    /// The device.
+    pub device: DeviceId,
+    /// What it measures.
+    pub metric: MetricName,
+}
+
+/// Knows the names of series: the twin, or a test's table.
+pub trait SeriesNames: Send + Sync {
+    /// The names of a series; `None` if there is no such series.
+    fn name_of(&self, series: SeriesId) -> Option<MetricKey>;
+}
+
+impl<F: Fn(SeriesId) -> Option<MetricKey> + Send + Sync> SeriesNames for F {
+    fn name_of(&self, series: SeriesId) -> Option<MetricKey> {
+        self(series)
+    }
+}
+
+/// Asks one bucket about series. A question whose future is dropped is cancelled, also in InfluxDB.
+#[derive(Clone)]
+pub struct InfluxReader {
+    client: InfluxClient,
+    names: Arc<dyn SeriesNames>,
+}
+
+impl InfluxReader {
+    /// Reads with `client`, which should have a token that may read the bucket.
+    pub fn new(client: InfluxClient, names: Arc<dyn SeriesNames>) -> Self {
+        Self { client, names }
+    }
+
+    /// As [`Store::latest_at`].
+    pub async fn latest_at(&self, series: SeriesId, at: Timestamp) -> Result<Option<Point>> {
+        let Some(key) = self.names.name_of(series) else { return Ok(None) };
+        let Some(span) = Span::through(TIME_MIN, at) else { return Ok(None) };
+        let question = format!("{POINTS} {} ORDER BY time DESC LIMIT 1", of_series(""));
+        let answer = self.ask(&question, params(&key, span)).await?;
+        Ok(points(&answer[0])?.pop())
+    }
+
+    /// As [`Store::range`].
+    pub async fn range(
+        &self,
+        series: SeriesId,
+        span: Range<Timestamp>,
+        limit: usize,
+        after: Option<Timestamp>,
+    ) -> Result<Page> {
+        let limit = limit.max(1);
+        let mut page = Page::default();
+        let Some(key) = self.names.name_of(series) else { return Ok(page) };
+        let mut after = after;
+        loop {
+            let Some(rest) = Span::new(&span, after) else { return Ok(page) };
+            // One more than asked for says whether there is a next page.
+            let rows_max = (limit - page.points.len()).saturating_add(1).min(ROWS_MAX);
+            let question = format!("{POINTS} {} ORDER BY time ASC LIMIT {rows_max}", of_series(""));
+            let answer = self.ask(&question, params(&key, rest)).await?;
+            let mut found = points(&answer[0])?;
+            let more = answer[0].values.len() == rows_max;
+            let room = limit - page.points.len();
+            if found.len() > room {
+                found.truncate(room);
+                page.points.append(&mut found);
+                page.next = page.points.last().map(|point| point.at);
+                return Ok(page);
+            }
+            after = found.last().map(|point| point.at).or(after);
+            page.points.append(&mut found);
+            if !more {
+                return Ok(page);
+            }
+        }
+    }
+
+    /// As [`Store::downsample`].
+    pub async fn downsample(&self, series: SeriesId, span: Range<Timestamp>, step: Duration) -> Result<Vec<Bucket>> {
+        let step = i64::try_from(step.as_nanos()).unwrap_or(i64::MAX);
+        if step <= 0 {
+            return Err(StoreError::ZeroStep);
+        }
+        let steps = Steps { start: span.start.as_nanos(), step };
+        let mut buckets: Vec<Bucket> = Vec::new();
+        let Some(key) = self.names.name_of(series) else { return Ok(buckets) };
+        let mut after = None;
+        while let Some(rest) = Span::new(&span, after) {
+            let question = steps.question();
+            let answer = self.ask(&question, params(&key, rest)).await?;
+            let [counts, last, floats, integers] = answer.as_slice() else { return Err(odd("not four results")) };
+            let found = steps.buckets(counts, last, [floats, integers])?;
+            if buckets.len() + found.len() > BUCKETS_MAX {
+                return Err(StoreError::TooManyBuckets);
+            }
+            let end = found.last().map(|bucket| steps.last_of(bucket.start));
+            buckets.extend(found);
+            match end {
+                Some(end) if counts.values.len() == ROWS_MAX => after = Some(end),
+                _ => break,
+            }
+        }
+        Ok(buckets)
+    }
+
+    async fn ask(&self, question: &str, params: Map<String, Json>) -> Result<Vec<Rows>> {
+        let answer = self.client.influxql(question, &params).await?;
+        if answer.is_empty() { Err(odd("no result")) } else { Ok(answer) }
+    }
+}
+
+const POINTS: &str = r#"SELECT "kind", "float", "integer", "boolean", "text""#;
+
+/// The points of one series within a span of time, of which `and` holds.
+fn of_series(and: &str) -> String {
+    format!(
+        r#"FROM "{MEASUREMENT}" WHERE "device" = $device AND "metric" = $metric AND time >= $from AND time <= $to{and}"#
+    )
+}
+
+fn params(key: &MetricKey, span: Span) -> Map<String, Json> {
+    Map::from_iter([
+        ("device".to_owned(), Json::from(key.device.as_str())),
+        ("metric".to_owned(), Json::from(key.metric.as_str())),
+        ("from".to_owned(), Json::from(span.from)),
+        ("to".to_owned(), Json::from(span.to)),
+    ])
+}
+
+/// Instants that InfluxDB can hold, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Span {
+    from: i64,
+    to: i64,
+}
+
+impl Span {
+    fn through(from: Timestamp, to: Timestamp) -> Option<Self> {
+        let span = Self { from: from.max(TIME_MIN).as_nanos(), to: to.min(TIME_MAX).as_nanos() };
+        (span.from <= span.to).then_some(span)
+    }
+
+    /// What of `span` lies after `after`; `None` if nothing does. The greatest end is no end.
+    fn new(span: &Range<Timestamp>, after: Option<Timestamp>) -> Option<Self> {
+        let from = match after {
+            Some(Timestamp::MAX) => return None,
+            Some(after) => span.start.max(Timestamp::from_nanos(after.as_nanos() + 1)),
+            None => span.start,
+        };
+        let to = match span.end {
+            Timestamp::MAX => TIME_MAX,
+            end => Timestamp::from_nanos(end.as_nanos().checked_sub(1)?),
+        };
+        Self::through(from, to)
+    }
+}
+
+/// The steps of a downsampling.
+#[derive(Clone, Copy)]
+struct Steps {
+    start: i64,
+    step: i64,
+}
+
+impl Steps {
+    fn question(self) -> String {
+        let Self { start, step } = self;
+        // InfluxQL counts steps from the epoch, moved by the second number.
+        let by = format!("GROUP BY time({step}ns, {}ns) FILL(none) LIMIT {ROWS_MAX}", start.rem_euclid(step));
+        // Cast, since a sum of integers might overflow.
+        let numbers =
+            |field: &str| format!(r#"SELECT count("{field}"), min("{field}"), max("{field}"), sum("{field}"::float)"#);
+        format!(
+            r#"SELECT count("kind") {all} {by}; SELECT last("kind") AS "kind", "float", "integer", "boolean", "text" {all} {by}; {} {} {by}; {} {} {by}"#,
+            numbers("float"),
+            of_series(r#" AND ("kind" = 0 OR "kind" = 10 OR "kind" = 20)"#),
+            numbers("integer"),
+            of_series(r#" AND ("kind" = 1 OR "kind" = 11 OR "kind" = 21)"#),
+            all = of_series(""),
+        )
+    }
+
+    /// When the step begins that `at` lies in. InfluxDB gives a later time for a step that begins before all time.
+    fn start_of(self, at: Timestamp) -> Timestamp {
+        let into = (i128::from(at.as_nanos()) - i128::from(self.start)).rem_euclid(i128::from(self.step));
+        Timestamp::from_nanos(i64::try_from(i128::from(at.as_nanos()) - into).unwrap_or(i64::MIN))
+    }
+
+    fn last_of(self, start: Timestamp) -> Timestamp {
+        Timestamp::from_nanos(start.as_nanos().saturating_add(self.step - 1))
+    }
+
+    fn buckets(self, counts: &Rows, last: &Rows, numbers: [&Rows; 2]) -> Result<Vec<Bucket>> {
+        let mut found: BTreeMap<Timestamp, (u64, Option<Value>, Summary)> = BTreeMap::new();
+        for row in &counts.values {
+            let count = row.get(1).and_then(Json::as_u64).ok_or_else(|| odd("a step without a count"))?;
+            found.entry(self.start_of(time(row)?)).or_default().0 += count;
+        }
+        // The others have no steps that this one has not, but may reach further.
+        for point in points(last)? {
+            if let Some(bucket) = found.get_mut(&self.start_of(point.at)) {
+                bucket.1 = Some(point.value);
+            }
+        }
+        for row in numbers.into_iter().flat_map(|rows| &rows.values) {
+            if let Some(bucket) = found.get_mut(&self.start_of(time(row)?)) {
+                bucket.2.add(row)?;
+            }
+        }
+        let bucket = |(start, (count, last, summary)): (_, (u64, Option<Value>, Summary))| {
+            let last = last.ok_or_else(|| odd("a step without its last point"))?;
+            Ok(Bucket { start, count, last, numbers: summary.finish() })
+        };
+        found.into_iter().map(bucket).collect()
+    }
+}
+
+#[derive(Default)]
+struct Summary {
+    count: u64,
+    min: f64,
+    max: f64,
+    sum: f64,
+}
+
+impl Summary {
+    /// Adds a row of time, count, smallest, largest and sum.
+    fn add(&mut self, row: &[Json]) -> Result<()> {
+        let number = |idx: usize| row.get(idx).and_then(Json::as_f64).ok_or_else(|| odd("a summary without a number"));
+        let count = row.get(1).and_then(Json::as_u64).unwrap_or(0);
+        if count > 0 {
+            let (min, max, sum) = (number(2)?, number(3)?, number(4)?);
+            let first = self.count == 0;
+            self.min = if first { min } else { self.min.min(min) };
+            self.max = if first { max } else { self.max.max(max) };
+            self.sum += sum;
+            self.count += count;
+        }
+        Ok(())
+    }
+
+    fn finish(self) -> Option<NumberSummary> {
+        let Self { count, min, max, sum } = self;
+        (count > 0).then(|| NumberSummary { min, max, mean: sum / count as f64 })
+    }
+}
+
+fn odd(what: &str) -> StoreError {
+    StoreError::Influx(RequestError::Unexpected { status: 200, reason: what.to_owned() })
+}
+
+fn time(row: &[Json]) -> Result<Timestamp> {
+    let nanos = row.first().and_then(Json::as_i64).ok_or_else(|| odd("a row without a time"))?;
+    Ok(Timestamp::from_nanos(nanos))
+}
+
+/// The points in rows of time, kind, float, integer, boolean and text. Rows of equal times are one point: they
+/// come from a device that has moved to another site.
+fn points(rows: &Rows) -> Result<Vec<Point>> {
+    let mut points: Vec<Point> = Vec::with_capacity(rows.values.len());
+    for row in &rows.values {
+        let point = point(row)?;
+        match points.last_mut() {
+            Some(last) if last.at == point.at => *last = point,
+            _ => points.push(point),
+        }
+    }
+    Ok(points)
+}
+
+fn point(row: &[Json]) -> Result<Point> {
+    let [at, kind, float, integer, boolean, text] = row else { return Err(odd("a row of another width")) };
+    let at = time(std::slice::from_ref(at))?;
+    let foreign = || odd(&format!("the point at {at} was not written by Portolan"));
+    let kind = kind.as_i64().ok_or_else(foreign)?;
+    let quality = quality_of_kind(kind).ok_or_else(foreign)?;
+    let value = match field_of_kind(kind) {
+        Some("float") => float.as_f64().map(Value::Float),
+        Some("integer") => integer.as_i64().map(Value::Integer),
+        Some("boolean") => boolean.as_bool().map(Value::Boolean),
+        Some("text") => text.as_str().map(|text| Value::Text(CompactString::from(text))),
+        _ => None,
+    };
+    Ok(Point { at, value: value.ok_or_else(foreign)?, quality })
+}
+
+/// The store of a gateway whose readings are in InfluxDB.
+///
+/// It only reads: what is written comes from the journal, by its own cursor. The methods block, and may be called
+/// on any thread, also one of an asynchronous runtime; that thread then waits.
+pub struct InfluxStore {
+    reader: InfluxReader,
+    /// The journal record up to which InfluxDB has everything.
+    written: Arc<AtomicU64>,
+    runtime: Option<Runtime>,
+}
+
+impl InfluxStore {
+    /// Reads through `reader`; `written` is the cursor of whoever writes.
+    pub fn new(reader: InfluxReader, written: Arc<AtomicU64>) -> io::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("influx-read")
+            .enable_all()
+            .build()?;
+        Ok(Self { reader, written, runtime: Some(runtime) })
+    }
+
+    /// The same questions without blocking.
+    pub fn reader(&self) -> &InfluxReader {
+        &self.reader
+    }
+
+    fn wait<T: Send + 'static>(&self, question: impl Future<Output = Result<T>> + Send + 'static) -> Result<T> {
+        let stopped = || odd("the store is stopping");
+        let (tell, hear) = std::sync::mpsc::sync_channel(1);
+        let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
+        runtime.spawn(async move { tell.send(question.await) });
+        hear.recv().map_err(|_| stopped())?
+    }
+}
+
+impl Drop for InfluxStore {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background(); // dropping it would panic on an asynchronous thread
+        }
+    }
+}
+
+impl Store for InfluxStore {
+    /// Does nothing: the writer reads the journal.
+    fn append(&self, _up_to: u64, _points: &[(SeriesId, Point)]) -> Result<()> {
+        Ok(())
+    }
+
+    fn latest_at(&self, series: SeriesId, at: Timestamp) -> Result<Option<Point>> {
+        let reader = self.reader.clone();
+        self.wait(async move { reader.latest_at(series, at).await })
+    }
+
+    fn range(&self, series: SeriesId, span: Range<Timestamp>, limit: usize, after: Option<Timestamp>) -> Result<Page> {
+        let reader = self.reader.clone();
+        self.wait(async move { reader.range(series, span, limit, after).await })
+    }
+
+    fn downsample(&self, series: SeriesId, span: Range<Timestamp>, step: Duration) -> Result<Vec<Bucket>> {
+        let reader = self.reader.clone();
+        self.wait(async move { reader.downsample(series, span, step).await })
+    }
+
+    fn applied(&self) -> u64 {
+        self.written.load(Ordering::Acquire)
+    }
+
+    fn seal(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Does nothing: how long points are kept is the bucket's own setting.
+    fn retain(&self, _oldest: Timestamp) -> Result<()> {
+        Ok(())
+    }
+
+    fn compact(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Nothing is known of what InfluxDB holds.
+    fn stats(&self) -> StoreStats {
+        StoreStats::default()
+    }
+}
