@@ -153,6 +153,8 @@ pub enum RefusedBy {
     Frame,
     /// The frame contradicts what the twin knows.
     Twin,
+    /// The database behind the journal does not take the reading; the twin has it.
+    Database,
 }
 
 /// One fact. What it refers to by index was introduced by an earlier fact.

@@ -163,15 +163,84 @@ section! {
         snapshot_facts: u64 = 50_000,
     }
 }
+/// Where readings are kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum StoreKind {
+    /// In our own store, below the data folder.
+    Embedded,
+    /// In an InfluxDB 2 that runs already.
+    Influxdb2,
+}
 section! {
     /// The time-series store.
     Store {
-        /// How long readings are kept.
+        /// Which store.
+        kind: StoreKind = StoreKind::Embedded,
+        /// The InfluxDB 2, when it is that.
+        influxdb2: Influxdb2 = Influxdb2::default(),
+        /// How long readings are kept; in InfluxDB the bucket's own retention counts.
         retention_days: u32 = 400,
         /// Points in memory before they are written as a segment.
         head_points_max: usize = 1_000_000,
         /// … or when the oldest of them has waited so long.
         seal_secs: u64 = 600,
+    }
+}
+section! {
+    /// An InfluxDB 2 that runs already.
+    Influxdb2 {
+        /// Where it is: `http://host:8086` or `https://host`.
+        url: String = "http://127.0.0.1:8086".into(),
+        /// The organisation's name.
+        org: String = "portolan".into(),
+        /// The bucket's name.
+        bucket: String = "readings".into(),
+        /// A file that holds the token.
+        token_file: PathBuf = PathBuf::new(),
+        /// The token itself, for the environment (`PORTOLAN_STORE__INFLUXDB2__TOKEN`); never shown.
+        token: Hidden = Hidden::default(),
+        /// Whom to believe, PEM; the system's roots when empty.
+        roots_file: PathBuf = PathBuf::new(),
+        /// Points sent at once, over all connections.
+        batch_points: usize = 20_000,
+        /// … or when the first of them has waited so long.
+        batch_wait_millis: u64 = 100,
+        /// Connections to write with.
+        connections: usize = 2,
+        /// Compress what is sent.
+        gzip: bool = false,
+        /// A batch that is not answered within this is sent again.
+        timeout_secs: u64 = 30,
+        /// The longest wait between two tries.
+        retry_max_secs: u64 = 10,
+    }
+}
+/// A secret that is never shown.
+#[derive(Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(transparent)]
+pub struct Hidden(String);
+
+impl Hidden {
+    /// The secret.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+
+    fn shown(&self) -> &'static str {
+        if self.0.is_empty() { "" } else { "(hidden)" }
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.shown())
+    }
+}
+
+impl Serialize for Hidden {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.shown())
     }
 }
 section! {
@@ -409,7 +478,20 @@ impl Config {
         if !self.mqtt.external.user.is_empty() && self.mqtt.external.password_file.as_os_str().is_empty() {
             return wrong("mqtt.external.password_file", "a user needs a password");
         }
+        let influx = &self.store.influxdb2;
+        if self.store.kind == StoreKind::Influxdb2 {
+            if cfg!(not(feature = "influxdb2")) {
+                return wrong("store.kind", "this build has no influxdb2");
+            }
+            if influx.token.reveal().is_empty() == influx.token_file.as_os_str().is_empty() {
+                return wrong("store.influxdb2.token_file", "needs a token: either token_file, or token");
+            }
+        }
         for (key, is_zero) in [
+            ("store.influxdb2.batch_points", influx.batch_points == 0),
+            ("store.influxdb2.connections", influx.connections == 0),
+            ("store.influxdb2.timeout_secs", influx.timeout_secs == 0),
+            ("store.influxdb2.retry_max_secs", influx.retry_max_secs == 0),
             ("http.stream_changes_max", self.http.stream_changes_max == 0),
             ("http.requests_max", self.http.requests_max == 0),
             ("mqtt.queue_max", self.mqtt.queue_max == 0),

@@ -24,6 +24,7 @@ use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use twin::alert::{self, AlertRules};
 use twin::observe::ObserveRules;
+use twin::state::QuarantineRecord;
 use twin::view::TouchedSet;
 use twin::{Touched, Twin};
 
@@ -45,6 +46,15 @@ pub enum Request {
         id: QuarantineId,
         /// Its bytes, as the journal has them.
         payload: Vec<u8>,
+    },
+    /// Keep a reading that a database refuses, as a frame of its device.
+    Quarantine {
+        /// The frame's topic.
+        topic: String,
+        /// The frame.
+        payload: Vec<u8>,
+        /// Why it was refused.
+        reason: String,
     },
     /// Throw a payload in quarantine away.
     Discard {
@@ -203,7 +213,7 @@ pub struct Durable {
 }
 
 /// What can refuse a payload.
-pub const REFUSERS: [RefusedBy; 3] = [RefusedBy::Topic, RefusedBy::Frame, RefusedBy::Twin];
+pub const REFUSERS: [RefusedBy; 4] = [RefusedBy::Topic, RefusedBy::Frame, RefusedBy::Twin, RefusedBy::Database];
 
 /// What happened to messages, in numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -536,6 +546,18 @@ impl<T> Control<T> {
                     }
                     Err((_, reason)) => Ok(Ok(Reply::RefusedAgain(reason))),
                 }
+            }
+            Request::Quarantine { topic, payload, reason } => {
+                let refused_by = RefusedBy::Database;
+                // Asked again after a crash, before the cursor was saved.
+                let is_same = |known: &QuarantineRecord| {
+                    known.refused_by == refused_by && *known.topic == *topic && *known.reason == *reason
+                };
+                if self.twin.quarantine.values().rev().any(is_same) {
+                    return Ok(Ok(Reply::Already));
+                }
+                self.record(Fact::Quarantined { received_at: now, topic, payload, refused_by, reason }, now)?;
+                Ok(Ok(Reply::Done))
             }
             Request::Discard { id } => {
                 if !self.twin.quarantine.contains_key(&id) {

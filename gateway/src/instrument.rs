@@ -94,6 +94,11 @@ pub struct Metrics {
     store_bytes: Gauge,
     store_bytes_per_reading: FloatGauge,
     store_behind_records: Gauge,
+    store_behind_seconds: FloatGauge,
+    store_requests: Gauge,
+    store_retries: Gauge,
+    store_beyond_retention: Gauge,
+    store_refused: Gauge,
     disk_free_bytes: Gauge,
 }
 
@@ -122,6 +127,8 @@ pub struct Sizes {
     pub store: StoreStats,
     /// Durable records that the store has not sealed.
     pub store_behind_records: u64,
+    /// For how long the oldest reading has waited that a database lacks.
+    pub store_behind: Duration,
     /// Clients that follow the stream.
     pub stream_subscribers: usize,
     /// Requests that wait for the core.
@@ -182,6 +189,11 @@ impl Metrics {
             store_bytes: Gauge::default(),
             store_bytes_per_reading: FloatGauge::default(),
             store_behind_records: Gauge::default(),
+            store_behind_seconds: FloatGauge::default(),
+            store_requests: Gauge::default(),
+            store_retries: Gauge::default(),
+            store_beyond_retention: Gauge::default(),
+            store_refused: Gauge::default(),
             disk_free_bytes: Gauge::default(),
         };
         metrics.register();
@@ -242,6 +254,26 @@ impl Metrics {
         r.register("store_bytes_per_reading", "Bytes on the disk for each sealed reading", each);
         let behind = self.store_behind_records.clone();
         r.register("store_behind_records", "Durable records that the store has not sealed", behind);
+        let behind = self.store_behind_seconds.clone();
+        r.register_with_unit(
+            "store_behind",
+            "Age of the oldest reading that the database lacks",
+            Unit::Seconds,
+            behind,
+        );
+        let texts = [
+            ("store_requests", "Batches sent to the database since the start", &self.store_requests),
+            ("store_retries", "Batches of them that had to be sent again", &self.store_retries),
+            (
+                "store_beyond_retention",
+                "Readings that the database did not take, being older than it keeps",
+                &self.store_beyond_retention,
+            ),
+            ("store_refused", "Readings that the database refused, now in quarantine", &self.store_refused),
+        ];
+        for (name, help, gauge) in texts {
+            r.register(name, help, gauge.clone());
+        }
         r.register_with_unit("disk_free", "Room on the disk", Unit::Bytes, self.disk_free_bytes.clone());
     }
 
@@ -260,6 +292,7 @@ impl Metrics {
             RefusedBy::Topic => "topic",
             RefusedBy::Frame => "frame",
             RefusedBy::Twin => "twin",
+            RefusedBy::Database => "database",
         };
         self.quarantined.get_or_create(&ByRefuser { refused_by }).inc_by(n);
     }
@@ -328,6 +361,11 @@ impl Metrics {
         self.store_bytes.set(to_i64(sizes.store.bytes_on_disk));
         self.store_bytes_per_reading.set(sizes.store.bytes_per_point().unwrap_or_default());
         self.store_behind_records.set(to_i64(sizes.store_behind_records));
+        self.store_behind_seconds.set(sizes.store_behind.as_secs_f64());
+        self.store_requests.set(to_i64(sizes.store.requests));
+        self.store_retries.set(to_i64(sizes.store.retries));
+        self.store_beyond_retention.set(to_i64(sizes.store.beyond_retention));
+        self.store_refused.set(to_i64(sizes.store.refused_points));
         self.stream_subscribers.set(to_i64(sizes.stream_subscribers as u64));
         self.queue("requests", sizes.requests_waiting);
         for part in Part::ALL {

@@ -17,6 +17,7 @@ pub mod instrument;
 pub mod journal;
 pub mod network;
 pub mod ports;
+pub mod readings;
 pub mod recover;
 pub mod runtime;
 pub mod server;

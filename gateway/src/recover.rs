@@ -67,8 +67,6 @@ pub struct Recovered {
     pub twin: Twin,
     /// The record in the newest snapshot.
     pub snapshot_seq: u64,
-    /// The store, with every point of the journal.
-    pub store: Arc<EmbeddedStore>,
     /// What the journal's end looked like.
     pub recovery: Recovery,
     /// How many records were replayed.
@@ -82,24 +80,28 @@ pub const JOURNAL_FOLDER: &str = "journal";
 /// The folders below the data folder.
 pub const STORE_FOLDER: &str = "store";
 
-/// Opens the data folder and brings twin and store up to the journal's end.
+/// Opens the data folder with its embedded store, and brings twin and store up to the journal's end.
 pub fn recover(
     data: &Path,
     journal_config: JournalConfig,
     store_config: StoreConfig,
     clock: &dyn Clock,
-) -> Result<Recovered, RecoverError> {
-    let disk: Arc<dyn Disk> = Arc::new(Folder::open(data.join(JOURNAL_FOLDER))?);
-    let store_disk: Arc<dyn Disk> = Arc::new(Folder::open(data.join(STORE_FOLDER))?);
-    recover_from(disk, store_disk, journal_config, store_config, clock)
+) -> Result<(Recovered, Arc<EmbeddedStore>), RecoverError> {
+    let disk = journal_disk(data)?;
+    let store = Arc::new(EmbeddedStore::open(Arc::new(Folder::open(data.join(STORE_FOLDER))?), store_config)?);
+    Ok((recover_from(disk, store.as_ref(), journal_config, clock)?, store))
 }
 
-/// The same on any disks.
+/// The disk of the journal, the snapshots and the cursors. One process at a time has it.
+pub fn journal_disk(data: &Path) -> Result<Arc<dyn Disk>, RecoverError> {
+    Ok(Arc::new(Folder::open(data.join(JOURNAL_FOLDER))?))
+}
+
+/// Brings the twin, and a store that is replayed, up to the end of the journal on this disk.
 pub fn recover_from(
     disk: Arc<dyn Disk>,
-    store_disk: Arc<dyn Disk>,
+    store: &dyn Store,
     mut journal_config: JournalConfig,
-    store_config: StoreConfig,
     clock: &dyn Clock,
 ) -> Result<Recovered, RecoverError> {
     let began = clock.monotonic();
@@ -115,7 +117,6 @@ pub fn recover_from(
         }
     }
     let snapshot_seq = twin.revision;
-    let store = Arc::new(EmbeddedStore::open(store_disk, store_config)?);
     // Both were written from durable records, so a journal that ends before them has lost its end.
     journal_config.known_durable = Seq(snapshot_seq.max(store.applied()));
     let (journal, recovery) = Journal::open(disk.clone(), journal_config)?;
@@ -123,8 +124,8 @@ pub fn recover_from(
     if recovery.first > Seq(snapshot_seq).next() {
         return Err(RecoverError::SnapshotMissing { first: recovery.first.0, known: snapshot_seq });
     }
-    let from = Seq(snapshot_seq.min(store.applied()) + 1);
-    let replayed = replay(&journal.reader(), from, &mut twin, store.as_ref())?;
+    let stored = if store.is_replayed() { store.applied() } else { u64::MAX };
+    let replayed = replay(&journal.reader(), Seq(snapshot_seq.min(stored)).next(), &mut twin, store)?;
     let took = clock.monotonic().saturating_sub(began);
     info!(
         snapshot = snapshot_seq,
@@ -135,13 +136,14 @@ pub fn recover_from(
         took_millis = took.as_millis() as u64,
         "state recovered"
     );
-    Ok(Recovered { journal, disk, twin, snapshot_seq, store, recovery, replayed, took })
+    Ok(Recovered { journal, disk, twin, snapshot_seq, recovery, replayed, took })
 }
 
 /// Folds the records from `from` on into `twin` and `store`, each from where it is; gives how many.
 fn replay(reader: &JournalReader, from: Seq, twin: &mut Twin, store: &dyn Store) -> Result<u64, RecoverError> {
     let mut records = reader.read_from(from)?;
-    let (mut touched, mut replayed, applied) = (Vec::new(), 0, store.applied());
+    let applied = if store.is_replayed() { store.applied() } else { u64::MAX };
+    let (mut touched, mut replayed) = (Vec::new(), 0);
     while let Some(record) = records.next_record()? {
         let seq = record.seq.0;
         let fact = Fact::decode(record.payload).map_err(|why| RecoverError::Fact { seq, why })?;

@@ -11,11 +11,12 @@ use crate::ingest::tls::{Identity, Roots, TlsOptions};
 use crate::ingest::{Credentials, Inbound, LinkState, Secret, upward_filters};
 use crate::instrument::{Condition, Health, Metrics, Part};
 use crate::journal::JournalConfig;
+use crate::journal::cursor::CursorError;
 use crate::network::{self, NetworkLoadError};
 use crate::ports::{Bus, Clock};
-use crate::recover::{RecoverError, recover};
+use crate::readings::{FeedParts, Readings, StopFeed};
+use crate::recover::{RecoverError, journal_disk, recover_from};
 use crate::runtime::{Parts, Plane, PlaneError, RuntimeConfig};
-use crate::store::{Store, StoreConfig};
 use arc_swap::ArcSwap;
 use firmware_schemas::quantity::Timestamp;
 use std::net::SocketAddr;
@@ -63,6 +64,12 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// How far a database has read cannot be known.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    /// A thread could not be started.
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
     /// The HTTP port.
     #[error("cannot listen for HTTP on {address}: {source}")]
     Http {
@@ -84,6 +91,7 @@ enum Mqtt {
 /// A running gateway.
 pub struct Server {
     plane: Plane,
+    stop_feed: Option<StopFeed>,
     mqtt: Mqtt,
     http: JoinHandle<()>,
     stop_http: watch::Sender<bool>,
@@ -119,14 +127,13 @@ impl Server {
             salt: salt(),
             ..JournalConfig::default()
         };
-        let store_config = StoreConfig {
-            head_points_max: config.store.head_points_max,
-            oldest: crate::clock::SystemClock.now().saturating_sub(config.retention()),
-            ..StoreConfig::default()
-        };
-        let system = crate::clock::SystemClock;
-        let recovered = recover(&config.data_folder, journal_config, store_config, &system)
-            .map_err(|source| StartError::Recover { folder: config.data_folder.clone(), source })?;
+        let published = Arc::new(ArcSwap::from_pointee(Published::default()));
+        let in_folder = |source| StartError::Recover { folder: config.data_folder.clone(), source };
+        let disk = journal_disk(&config.data_folder).map_err(in_folder)?;
+        let readings = Readings::open(config, &disk, &published)?;
+        let store = readings.store.clone();
+        let recovered = recover_from(disk.clone(), store.as_ref(), journal_config, &crate::clock::SystemClock)
+            .map_err(in_folder)?;
         let clock = clock(crate::recover::newest_time(&recovered.twin));
         let network = match network {
             Some(network) => recovered.twin.define(network, clock.now()),
@@ -136,9 +143,8 @@ impl Server {
         let (requests, asked) = mpsc::channel(config.http.requests_max);
         let (health, metrics) = (Arc::new(Health::new(clock.clone())), Arc::new(Metrics::new()));
         let delta_seq = recovered.twin.revision;
-        let published = Arc::new(ArcSwap::from_pointee(Published { twin: recovered.twin.clone(), delta_seq }));
+        published.store(Arc::new(Published { twin: recovered.twin.clone(), delta_seq }));
         let hub = Arc::new(Hub::new(config.http.stream_changes_max, delta_seq));
-        let store: Arc<dyn Store> = recovered.store.clone();
         let (mqtt, bus, mqtt_address) = start_mqtt(config, inbound_sender, clock.clone(), &health, &metrics)?;
         let limits = Limits { cors_origins: config.http.cors_origins.clone(), ..Limits::default() };
         let app = App {
@@ -155,6 +161,14 @@ impl Server {
             limits: limits.clone(),
         };
         let streams = hub.clone();
+        let feed_parts = FeedParts {
+            journal: recovered.journal.reader(),
+            disk,
+            published: published.clone(),
+            requests: app.requests.clone(),
+            health: health.clone(),
+            tenant: tenant.clone(),
+        };
         let parts = Parts {
             control: ControlConfig { tenant, observe: config.observe_rules(), alerts: config.alert_rules() },
             twin: recovered.twin,
@@ -173,6 +187,7 @@ impl Server {
             network,
         };
         let plane = Plane::start(parts, runtime_config(config))?;
+        let stop_feed = readings.start_feed(feed_parts)?;
         let (stop_http, stopped) = watch::channel(false);
         let http = tokio::spawn(crate::http::serve(listener, crate::http::router(app), streams, limits, async move {
             let mut stopped = stopped;
@@ -180,7 +195,7 @@ impl Server {
             drop(stopped.wait_for(|stop| *stop).await);
         }));
         info!(%http_address, ?mqtt_address, "ready");
-        Ok(Self { plane, mqtt, http, stop_http, http_address, mqtt_address, health, published })
+        Ok(Self { plane, stop_feed, mqtt, http, stop_http, http_address, mqtt_address, health, published })
     }
 
     /// Where HTTP listens.
@@ -211,9 +226,17 @@ impl Server {
     /// Stops in order: no new messages, what was taken is made durable and acknowledged, the twin is saved,
     /// HTTP ends.
     pub async fn stop(self) -> Result<(), PlaneError> {
-        let Self { plane, mqtt, http, stop_http, .. } = self;
+        let Self { plane, stop_feed, mqtt, http, stop_http, .. } = self;
         // The plane first: what it took is made durable, and its acknowledgements wait at the broker's door.
-        let result = tokio::task::spawn_blocking(move || plane.stop()).await;
+        let result = tokio::task::spawn_blocking(move || {
+            let result = plane.stop();
+            // Then its readings, as far as they are taken within a moment.
+            if let Some(stop) = stop_feed {
+                stop();
+            }
+            result
+        })
+        .await;
         match mqtt {
             Mqtt::Embedded(broker) => {
                 // The plane, which held the other handle, has ended.
@@ -320,7 +343,7 @@ async fn follow(mut state: watch::Receiver<LinkState>, health: Arc<Health>, metr
     }
 }
 
-fn some_path(path: &Path) -> Option<PathBuf> {
+pub(crate) fn some_path(path: &Path) -> Option<PathBuf> {
     (!path.as_os_str().is_empty()).then(|| path.to_path_buf())
 }
 
@@ -366,7 +389,7 @@ pub fn broker_address(config: &Config) -> Result<BrokerAddress, StartError> {
     Ok(BrokerAddress { host: external.host.clone(), port: external.port, tls, credentials })
 }
 
-fn read_secret(path: &Path) -> Result<String, StartError> {
+pub(crate) fn read_secret(path: &Path) -> Result<String, StartError> {
     std::fs::read_to_string(path).map_err(|source| StartError::Secret { path: path.to_path_buf(), source })
 }
 

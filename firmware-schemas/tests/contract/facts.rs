@@ -301,7 +301,7 @@ fn plane_samples() -> Vec<Fact> {
         };
         facts.push(Fact::CommandAnswered { device, received_at: time(3), answer });
     }
-    for refused_by in [RefusedBy::Topic, RefusedBy::Frame, RefusedBy::Twin] {
+    for refused_by in [RefusedBy::Topic, RefusedBy::Frame, RefusedBy::Twin, RefusedBy::Database] {
         facts.push(Fact::Quarantined {
             received_at: time(0),
             topic: "factory/line1".into(),

@@ -39,6 +39,10 @@ pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
         }
         BrokerKind::External => findings.push(broker(&config)),
     }
+    #[cfg(feature = "influxdb2")]
+    if config.store.kind == gateway::config::StoreKind::Influxdb2 {
+        findings.push(influxdb2(&config));
+    }
     if !config.network_folder.as_os_str().is_empty() {
         findings.push(network(&config));
     }
@@ -152,6 +156,40 @@ fn broker(config: &Config) -> Finding {
             wrong(what, why, "check mqtt.external.user, password_file and the TLS files, and the broker's access list")
         }
         Err(why) => wrong(what, why, "start the broker, and check mqtt.external.host, port and tls"),
+    }
+}
+
+/// Asks for the bucket, which needs the server, the token, its rights, and the bucket.
+#[cfg(feature = "influxdb2")]
+fn influxdb2(config: &Config) -> Finding {
+    use gateway::store::influx::{RequestError, writer::mend};
+    let influx = &config.store.influxdb2;
+    let what = format!("InfluxDB {} bucket {:?}", influx.url, influx.bucket);
+    let client = match gateway::readings::influx::client(config) {
+        Ok(client) => client,
+        Err(why) => return wrong(what, why, "check store.influxdb2.url, token_file and roots_file"),
+    };
+    let runtime = match super::serve::runtime() {
+        Ok(runtime) => runtime,
+        Err(why) => return wrong(what, why, "free some threads"),
+    };
+    let asked = runtime.block_on(async {
+        client.health().await?;
+        client.get("buckets", &[("org", &influx.org), ("name", &influx.bucket)]).await
+    });
+    match asked {
+        Ok(answer) if answer["buckets"].as_array().is_some_and(|buckets| !buckets.is_empty()) => {
+            fine(format!("{what} lets us in"))
+        }
+        Ok(_) => {
+            let why = RequestError::Missing { reason: "no such bucket for this token".into() };
+            let mend = mend(&why);
+            wrong(what, why, mend)
+        }
+        Err(why) => {
+            let mend = mend(&why);
+            wrong(what, why, mend)
+        }
     }
 }
 

@@ -13,7 +13,7 @@ use std::collections::BTreeMap;
 pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
     let Loaded { config, .. } = flags.load(configured)?;
     let journal_config = JournalConfig { verify: Verify::Everything, ..JournalConfig::default() };
-    let Recovered { journal, disk, twin, store, snapshot_seq, .. } =
+    let (Recovered { journal, disk, twin, snapshot_seq, .. }, store) =
         recover(&config.data_folder, journal_config, StoreConfig::default(), &SystemClock)
             .with_context(|| format!("recovering from {}", config.data_folder.display()))?;
     // The store keeps one point for each series and time: the last that arrived.

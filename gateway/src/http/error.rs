@@ -167,6 +167,8 @@ impl From<StoreError> for Problem {
         match why {
             StoreError::ZeroStep => Self::parameter("step_secs", "a step of zero"),
             StoreError::TooManyBuckets => Self::parameter("step_secs", why.to_string()),
+            #[cfg(feature = "influxdb2")]
+            StoreError::Influx(why) => Self::new(Kind::Unavailable, why.to_string()),
             other => {
                 error!(error = %other, "the store cannot be read");
                 Self::new(Kind::Internal, format!("the store cannot be read: {other}"))

@@ -46,6 +46,7 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
         .blocking(|app| {
             let published = app.published.load();
             let twin = &published.twin;
+            let store = app.store.stats();
             let sizes = Sizes {
                 twin_revision: twin.revision,
                 sites: twin.sites.len(),
@@ -53,7 +54,8 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
                 series: twin.series.len(),
                 open_alerts: twin.open_alerts.len(),
                 quarantine: twin.quarantine.len(),
-                store: app.store.stats(),
+                store_behind: store.lacking_since.map(|at| app.clock.now().since(at)).unwrap_or_default(),
+                store,
                 store_behind_records: app.journal.durable().0.saturating_sub(app.store.applied()),
                 stream_subscribers: app.hub.n_subscribers(),
                 requests_waiting: app.requests.max_capacity() - app.requests.capacity(),

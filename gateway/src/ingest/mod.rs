@@ -17,7 +17,7 @@ mod letter;
 pub mod mqtt;
 pub mod outbound;
 pub mod tls;
-mod wire;
+pub(crate) mod wire;
 
 use bytes::Bytes;
 use firmware_schemas::id::TenantId;

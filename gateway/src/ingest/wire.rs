@@ -335,7 +335,7 @@ fn connect_packet(address: &BrokerAddress, hello: &Hello<'_>) -> Packet {
 /// Waiting times between attempts: doubling from `first` to `ceiling`, each between half and the whole of
 /// it, so that many gateways do not come back in step.
 #[derive(Debug)]
-pub(super) struct Backoff {
+pub(crate) struct Backoff {
     first: Duration,
     ceiling: Duration,
     next: Duration,
@@ -343,7 +343,7 @@ pub(super) struct Backoff {
 }
 
 impl Backoff {
-    pub(super) fn new(first: Duration, ceiling: Duration, seed: u64) -> Self {
+    pub(crate) fn new(first: Duration, ceiling: Duration, seed: u64) -> Self {
         Self { first, ceiling, next: first, state: seed }
     }
 
@@ -351,7 +351,7 @@ impl Backoff {
         self.next = self.first;
     }
 
-    pub(super) fn next_wait(&mut self) -> Duration {
+    pub(crate) fn next_wait(&mut self) -> Duration {
         let whole = self.next.min(self.ceiling);
         self.next = (whole * 2).min(self.ceiling);
         // SplitMix64: spread is all that is asked of it.

@@ -96,6 +96,16 @@ pub struct StoreStats {
     pub seals: u64,
     /// Compactions since opening.
     pub compactions: u64,
+    /// Batches sent to a database.
+    pub requests: u64,
+    /// Batches that had to be sent again.
+    pub retries: u64,
+    /// Points that a database did not take, being older than it keeps.
+    pub beyond_retention: u64,
+    /// Points that a database refused, and that are in quarantine.
+    pub refused_points: u64,
+    /// When the oldest reading that a database lacks was heard; `None` when it lacks none.
+    pub lacking_since: Option<Timestamp>,
     /// Why the last seal or compaction failed; `None` after one that did not.
     pub failing: Option<String>,
 }
@@ -190,6 +200,12 @@ pub trait Store: Send + Sync {
     /// The journal record up to which all points are sealed: after a restart the journal is replayed from
     /// the next one on.
     fn applied(&self) -> u64;
+
+    /// True when it must be given again what lies behind [`Store::applied`] after a restart; false when it reads
+    /// the journal by itself.
+    fn is_replayed(&self) -> bool {
+        true
+    }
 
     /// Writes all points in memory to disk, durably.
     fn seal(&self) -> Result<()>;

@@ -31,13 +31,12 @@ impl Pipeline {
     pub(super) fn new(folder: &Path, network: &Network, now: Timestamp) -> Result<Self> {
         std::fs::create_dir_all(folder.join(JOURNAL_FOLDER))?;
         std::fs::create_dir_all(folder.join(STORE_FOLDER))?;
-        let recovered = recover(folder, JournalConfig::default(), StoreConfig::default(), &SystemClock)?;
+        let (recovered, store) = recover(folder, JournalConfig::default(), StoreConfig::default(), &SystemClock)?;
         let tenant = TenantId::new(network.head().tenant.as_str())?;
         let config = ControlConfig { tenant, observe: ObserveRules::default(), alerts: AlertRules::default() };
         let facts = recovered.twin.define(network, now);
         let control = Control::new(config, recovered.twin, now);
-        let mut pipeline =
-            Self { control, journal: recovered.journal, store: recovered.store, written: (0, 0), newest: None };
+        let mut pipeline = Self { control, journal: recovered.journal, store, written: (0, 0), newest: None };
         pipeline.control.step(Event::NetworkGiven(facts), now)?;
         pipeline.commit(now)?;
         Ok(pipeline)

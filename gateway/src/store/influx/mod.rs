@@ -12,10 +12,12 @@
 pub mod client;
 pub mod line;
 pub mod read;
+pub mod writer;
 
 pub use client::{ClientError, Encoding, InfluxClient, Patience, RequestError, Rows, Target, Token, Written};
 pub use line::{LineError, Prefix, SeriesKey, encode};
 pub use read::{InfluxReader, InfluxStore, MetricKey, SeriesNames};
+pub use writer::{Progress, Writer, WriterConfig};
 
 /// `text` as a string literal of Flux, quotes included.
 ///

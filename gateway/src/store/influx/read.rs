@@ -6,6 +6,7 @@
 
 use super::client::{InfluxClient, RequestError, Rows};
 use super::line::{MEASUREMENT, TIME_MAX, TIME_MIN, field_of_kind, quality_of_kind};
+use super::writer::Progress;
 use crate::store::{
     BUCKETS_MAX, Bucket, NumberSummary, Page, Point, Result, SeriesId, Store, StoreError, StoreStats, Value,
 };
@@ -17,7 +18,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
@@ -317,20 +318,20 @@ fn point(row: &[Json]) -> Result<Point> {
 /// on any thread, also one of an asynchronous runtime; that thread then waits.
 pub struct InfluxStore {
     reader: InfluxReader,
-    /// The journal record up to which InfluxDB has everything.
-    written: Arc<AtomicU64>,
+    /// Of whoever writes.
+    progress: Arc<Progress>,
     runtime: Option<Runtime>,
 }
 
 impl InfluxStore {
-    /// Reads through `reader`; `written` is the cursor of whoever writes.
-    pub fn new(reader: InfluxReader, written: Arc<AtomicU64>) -> io::Result<Self> {
+    /// Reads through `reader`; `progress` is of whoever writes.
+    pub fn new(reader: InfluxReader, progress: Arc<Progress>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("influx-read")
             .enable_all()
             .build()?;
-        Ok(Self { reader, written, runtime: Some(runtime) })
+        Ok(Self { reader, progress, runtime: Some(runtime) })
     }
 
     /// The same questions without blocking.
@@ -377,7 +378,7 @@ impl Store for InfluxStore {
     }
 
     fn applied(&self) -> u64 {
-        self.written.load(Ordering::Acquire)
+        self.progress.written.load(Ordering::Acquire)
     }
 
     fn seal(&self) -> Result<()> {
@@ -393,8 +394,12 @@ impl Store for InfluxStore {
         Ok(())
     }
 
-    /// Nothing is known of what InfluxDB holds.
+    fn is_replayed(&self) -> bool {
+        false
+    }
+
+    /// What was written since the start; of what else InfluxDB holds nothing is known.
     fn stats(&self) -> StoreStats {
-        StoreStats::default()
+        self.progress.stats()
     }
 }
