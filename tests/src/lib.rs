@@ -8,6 +8,7 @@ pub mod clock;
 pub mod devices;
 pub mod disk;
 pub mod gateway;
+pub mod influxd;
 pub mod mosquitto;
 pub mod plane;
 pub mod publisher;

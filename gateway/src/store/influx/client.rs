@@ -266,7 +266,9 @@ impl InfluxClient {
     /// `params`, never into the text.
     pub async fn influxql(&self, statements: &str, params: &Map<String, Json>) -> Result<Vec<Rows>, RequestError> {
         let mut url = join(&self.base, "query");
-        url.query_pairs_mut().append_pair("org", &self.org).append_pair("db", &self.bucket);
+        // A bucket `a/b` is to InfluxQL the retention policy `b` of the database `a`.
+        let (db, policy) = self.bucket.split_once('/').unwrap_or((&self.bucket, ""));
+        url.query_pairs_mut().append_pair("org", &self.org).append_pair("db", db).append_pair("rp", policy);
         let params = Json::Object(params.clone()).to_string();
         let form = form_urlencoded::Serializer::new(String::new())
             .extend_pairs([("q", statements), ("params", &params), ("epoch", "ns")])

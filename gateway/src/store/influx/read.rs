@@ -110,25 +110,71 @@ impl InfluxReader {
             return Err(StoreError::ZeroStep);
         }
         let steps = Steps { start: span.start.as_nanos(), step };
-        let mut buckets: Vec<Bucket> = Vec::new();
+        let mut buckets = Vec::new();
         let Some(key) = self.names.name_of(series) else { return Ok(buckets) };
-        let mut after = None;
-        while let Some(rest) = Span::new(&span, after) {
-            let question = steps.question();
-            let answer = self.ask(&question, params(&key, rest)).await?;
+        let Some(whole) = Span::new(&span, None) else { return Ok(buckets) };
+        let [early, middle, late] = steps.split(whole);
+        self.fold(&key, early, steps, &mut buckets).await?;
+        self.summarise(&key, middle, steps, &mut buckets).await?;
+        self.fold(&key, late, steps, &mut buckets).await?;
+        Ok(buckets)
+    }
+
+    /// Lets InfluxDB fill the buckets.
+    async fn summarise(
+        &self,
+        key: &MetricKey,
+        span: Option<Span>,
+        steps: Steps,
+        buckets: &mut Vec<Bucket>,
+    ) -> Result<()> {
+        let question = steps.question();
+        let mut rest = span;
+        while let Some(span) = rest {
+            let answer = self.ask(&question, params(key, span)).await?;
             let [counts, last, floats, integers] = answer.as_slice() else { return Err(odd("not four results")) };
             let found = steps.buckets(counts, last, [floats, integers])?;
             if buckets.len() + found.len() > BUCKETS_MAX {
                 return Err(StoreError::TooManyBuckets);
             }
-            let end = found.last().map(|bucket| steps.last_of(bucket.start));
             buckets.extend(found);
-            match end {
-                Some(end) if counts.values.len() == ROWS_MAX => after = Some(end),
-                _ => break,
+            let full = counts.values.len() == ROWS_MAX;
+            rest = buckets.last().filter(|_| full).and_then(|last| span.after(steps.last_of(last.start)));
+        }
+        Ok(())
+    }
+
+    /// Fills the buckets here, from all points.
+    async fn fold(&self, key: &MetricKey, span: Option<Span>, steps: Steps, buckets: &mut Vec<Bucket>) -> Result<()> {
+        let mut rest = span;
+        let mut filling: Option<(Timestamp, u64, Value, Summary)> = None;
+        loop {
+            let mut found = Vec::new();
+            if let Some(span) = rest {
+                let question = format!("{POINTS} {} ORDER BY time ASC LIMIT {ROWS_MAX}", of_series(""));
+                let answer = self.ask(&question, params(key, span)).await?;
+                found = points(&answer[0])?;
+                let full = answer[0].values.len() == ROWS_MAX;
+                rest = found.last().filter(|_| full).and_then(|last| span.after(last.at));
+            }
+            let end = found.is_empty();
+            for point in found {
+                let start = steps.start_of(point.at);
+                if filling.as_ref().is_some_and(|(current, ..)| *current != start) {
+                    close(&mut filling, buckets)?;
+                }
+                let value = point.value.clone();
+                let (_, count, last, summary) = filling.get_or_insert((start, 0, value, Summary::default()));
+                *count += 1;
+                if let Some(number) = point.value.as_f64() {
+                    summary.add(1, number, number, number);
+                }
+                *last = point.value;
+            }
+            if end {
+                return close(&mut filling, buckets);
             }
         }
-        Ok(buckets)
     }
 
     async fn ask(&self, question: &str, params: Map<String, Json>) -> Result<Vec<Rows>> {
@@ -166,6 +212,11 @@ impl Span {
     fn through(from: Timestamp, to: Timestamp) -> Option<Self> {
         let span = Self { from: from.max(TIME_MIN).as_nanos(), to: to.min(TIME_MAX).as_nanos() };
         (span.from <= span.to).then_some(span)
+    }
+
+    fn after(self, after: Timestamp) -> Option<Self> {
+        let from = after.as_nanos().checked_add(1)?;
+        (from <= self.to).then_some(Self { from, to: self.to })
     }
 
     /// What of `span` lies after `after`; `None` if nothing does. The greatest end is no end.
@@ -208,6 +259,24 @@ impl Steps {
         )
     }
 
+    /// Cuts a span in three at bounds of steps. In the middle InfluxDB counts right; closer to the ends of time its
+    /// arithmetic overflows.
+    fn split(self, span: Span) -> [Option<Span>; 3] {
+        let [start, step] = [self.start, self.step].map(i128::from);
+        let margin = 2 * step;
+        // The first bound at or after `at`.
+        let bound = |at: i128| at + (start - at).rem_euclid(step);
+        let early = bound(i128::from(i64::MIN) + margin);
+        let late = bound(i128::from(i64::MAX) - margin).max(early);
+        let part = |from: i128, to: i128| {
+            let from = i64::try_from(from.max(i128::from(span.from))).ok()?;
+            let to = i64::try_from(to.min(i128::from(span.to))).ok()?;
+            (from <= to).then_some(Span { from, to })
+        };
+        let (first, last) = (i128::from(span.from), i128::from(span.to));
+        [part(first, early - 1), part(early, late - 1), part(late, last)]
+    }
+
     /// When the step begins that `at` lies in. InfluxDB gives a later time for a step that begins before all time.
     fn start_of(self, at: Timestamp) -> Timestamp {
         let into = (i128::from(at.as_nanos()) - i128::from(self.start)).rem_euclid(i128::from(self.step));
@@ -232,7 +301,7 @@ impl Steps {
         }
         for row in numbers.into_iter().flat_map(|rows| &rows.values) {
             if let Some(bucket) = found.get_mut(&self.start_of(time(row)?)) {
-                bucket.2.add(row)?;
+                bucket.2.add_row(row)?;
             }
         }
         let bucket = |(start, (count, last, summary)): (_, (u64, Option<Value>, Summary))| {
@@ -253,24 +322,37 @@ struct Summary {
 
 impl Summary {
     /// Adds a row of time, count, smallest, largest and sum.
-    fn add(&mut self, row: &[Json]) -> Result<()> {
+    fn add_row(&mut self, row: &[Json]) -> Result<()> {
         let number = |idx: usize| row.get(idx).and_then(Json::as_f64).ok_or_else(|| odd("a summary without a number"));
         let count = row.get(1).and_then(Json::as_u64).unwrap_or(0);
         if count > 0 {
-            let (min, max, sum) = (number(2)?, number(3)?, number(4)?);
-            let first = self.count == 0;
-            self.min = if first { min } else { self.min.min(min) };
-            self.max = if first { max } else { self.max.max(max) };
-            self.sum += sum;
-            self.count += count;
+            self.add(count, number(2)?, number(3)?, number(4)?);
         }
         Ok(())
+    }
+
+    fn add(&mut self, count: u64, min: f64, max: f64, sum: f64) {
+        let first = self.count == 0;
+        self.min = if first { min } else { self.min.min(min) };
+        self.max = if first { max } else { self.max.max(max) };
+        self.sum += sum;
+        self.count += count;
     }
 
     fn finish(self) -> Option<NumberSummary> {
         let Self { count, min, max, sum } = self;
         (count > 0).then(|| NumberSummary { min, max, mean: sum / count as f64 })
     }
+}
+
+fn close(filling: &mut Option<(Timestamp, u64, Value, Summary)>, buckets: &mut Vec<Bucket>) -> Result<()> {
+    if let Some((start, count, last, summary)) = filling.take() {
+        if buckets.len() == BUCKETS_MAX {
+            return Err(StoreError::TooManyBuckets);
+        }
+        buckets.push(Bucket { start, count, last, numbers: summary.finish() });
+    }
+    Ok(())
 }
 
 fn odd(what: &str) -> StoreError {
