@@ -6,5 +6,6 @@
 )]
 
 mod bad_input;
+mod influx;
 mod no_loss;
 mod retail;

@@ -10,10 +10,10 @@ use tests::gateway::{Gateway, GatewayOptions, small_network, verify, wait_until}
 use tests::mosquitto::{Mosquitto, MosquittoOptions};
 use tests::publisher::Publisher;
 
-const N_DEVICES: u64 = 20;
+pub(super) const N_DEVICES: u64 = 20;
 
 /// One reading a message: message `number` is reading `number / N_DEVICES` of device `number % N_DEVICES`.
-fn message(number: u64, base_millis: u64) -> (String, Vec<u8>) {
+pub(super) fn message(number: u64, base_millis: u64) -> (String, Vec<u8>) {
     let (device, seq) = (number % N_DEVICES, number / N_DEVICES);
     let topic = format!("portolan/v1/t/WH/d{device}/telemetry");
     let at = base_millis + seq;
@@ -24,13 +24,13 @@ fn message(number: u64, base_millis: u64) -> (String, Vec<u8>) {
 }
 
 /// Readings are some minutes old, one a millisecond.
-fn base_millis() -> u64 {
+pub(super) fn base_millis() -> u64 {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
     now.as_millis() as u64 - 3_600_000
 }
 
 /// Every acknowledged reading is in the store once, and nothing else is.
-fn check_all_there(gateway: &Gateway, acknowledged: &[u64], n_sent: u64) {
+pub(super) fn check_all_there(gateway: &Gateway, acknowledged: &[u64], n_sent: u64) {
     let mut by_device = vec![Vec::new(); N_DEVICES as usize];
     for number in acknowledged {
         by_device[(number % N_DEVICES) as usize].push(number / N_DEVICES);
@@ -50,7 +50,7 @@ fn check_all_there(gateway: &Gateway, acknowledged: &[u64], n_sent: u64) {
     }
 }
 
-fn seed() -> u64 {
+pub(super) fn seed() -> u64 {
     std::env::var("PORTOLAN_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20)
 }
 
@@ -104,7 +104,7 @@ fn killed_at_random_moments(options: &GatewayOptions, mqtt_port: u16) {
     println!("{KILLS} kills, {sent} readings, {report}");
 }
 
-fn with_network(test: &str) -> GatewayOptions {
+pub(super) fn with_network(test: &str) -> GatewayOptions {
     let mut options = GatewayOptions::new(test);
     let network = options.data.with_extension("network");
     small_network(&network, "t", &["A".to_owned()]).expect("a network folder");
@@ -167,10 +167,10 @@ fn no_reading_is_lost_when_the_external_broker_is_killed() {
 }
 
 /// A small tmpfs; unmounted when dropped.
-struct Tmpfs<'a>(&'a Path);
+pub(super) struct Tmpfs<'a>(&'a Path);
 
 impl<'a> Tmpfs<'a> {
-    fn mount(folder: &'a Path, test: &str) -> Option<Self> {
+    pub(super) fn mount(folder: &'a Path, test: &str) -> Option<Self> {
         fs::create_dir_all(folder).expect("a mount point");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(folder).output();
         if mounted.as_ref().is_ok_and(|output| output.status.success()) {

@@ -255,7 +255,22 @@ fn log_path(options: &GatewayOptions) -> PathBuf {
 /// When it cannot be run or finds problems.
 #[must_use]
 pub fn verify(data: &Path) -> serde_json::Value {
-    let output = portolan().args(["verify", "--json", "--data"]).arg(data).output().expect("the binary");
+    verified(portolan().args(["verify", "--json", "--data"]).arg(data))
+}
+
+/// The same with all settings of the gateway that used it.
+///
+/// # Panics
+/// As [`verify`].
+#[must_use]
+pub fn verify_with(options: &GatewayOptions) -> serde_json::Value {
+    let mut command = portolan();
+    command.args(["verify", "--json", "--tenant", &options.tenant, "--data"]).arg(&options.data);
+    verified(command.args(options.set.iter().flat_map(|set| ["--set", set])))
+}
+
+fn verified(command: &mut Command) -> serde_json::Value {
+    let output = command.output().expect("the binary");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "verify: {}\n{text}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
     serde_json::from_str(&text).unwrap_or_else(|why| panic!("verify: {why}: {text}"))

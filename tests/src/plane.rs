@@ -134,15 +134,15 @@ impl<T> Plane<T> {
         clock: Arc<dyn Clock>,
     ) -> Result<(Self, Vec<Done<T>>), StartError> {
         let (journal_disk, store_disk) = (Arc::new(disks.journal.clone()), Arc::new(disks.store.clone()));
-        let recovered =
-            recover_from(journal_disk, store_disk, config.journal.clone(), config.store.clone(), clock.as_ref())?;
+        let store = Arc::new(EmbeddedStore::open(store_disk, config.store.clone()).map_err(RecoverError::from)?);
+        let recovered = recover_from(journal_disk, store.as_ref(), config.journal.clone(), clock.as_ref())?;
         let now = clock.now();
         let facts = recovered.twin.define(network, now);
         let mut plane = Self {
             control: Control::new(config.control.clone(), recovered.twin.clone(), now),
             config,
             journal: recovered.journal,
-            store: recovered.store,
+            store,
             disk: recovered.disk,
             clock,
             job: None,

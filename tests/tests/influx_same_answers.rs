@@ -9,7 +9,7 @@ use gateway::store::{Bucket, EmbeddedStore, Point, Quality, SeriesId, Store, Sto
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tests::disk::TearingDisk;
 use tests::influxd::Influxd;
@@ -40,7 +40,7 @@ impl Both {
         let client = server.client();
         let names = |series: SeriesId| Some(MetricKey { device: device(series.0), metric: metric(series.0) });
         let reader = InfluxReader::new(client.clone(), Arc::new(names));
-        let influx = InfluxStore::new(reader, Arc::new(AtomicU64::new(0))).unwrap();
+        let influx = InfluxStore::new(reader, Arc::default()).unwrap();
         Some(Self { runtime, client, influx, server })
     }
 

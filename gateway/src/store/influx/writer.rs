@@ -546,7 +546,9 @@ pub fn mend(why: &RequestError) -> &'static str {
         RequestError::Overloaded { .. } => "nothing, if it passes; else give InfluxDB more memory or a faster disk",
         RequestError::Unreachable { .. } => "start InfluxDB, and check store.influxdb2.url and the network",
         RequestError::Failed { .. } | RequestError::Unexpected { .. } => "look into InfluxDB's log",
-        RequestError::Unauthorised { .. } => "put a valid token into the file that store.influxdb2.token_file names",
+        RequestError::Unauthorised { .. } => {
+            "make the token valid again, or put another into store.influxdb2.token_file and restart the gateway"
+        }
         RequestError::Forbidden { .. } => {
             "give the token the right to write the bucket (portolan influx setup makes one)"
         }
