@@ -5,10 +5,10 @@ set -eu
 cd "$(dirname "$0")"
 secs=${1:-60}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- topic fact frame network
+[ $# -gt 0 ] || set -- topic fact frame network line
 golden=../firmware-schemas/golden
 
-mkdir -p corpus/frame corpus/fact corpus/topic corpus/network
+mkdir -p corpus/frame corpus/fact corpus/topic corpus/network corpus/line
 at=0
 for channel in birth telemetry event position status reported ack; do
     for file in "$golden"/valid/$channel-*.json "$golden"/valid/$channel-*.cbor "$golden"/bad/$channel-*.json "$golden"/bad/$channel-*.cbor; do

@@ -58,7 +58,7 @@ impl Both {
 }
 
 fn embedded() -> EmbeddedStore {
-    let disk = Arc::new(TearingDisk::new(1));
+    let disk = Arc::new(TearingDisk::new());
     let config = StoreConfig { head_points_max: 40, upkeep: Upkeep::Inline, ..StoreConfig::default() };
     EmbeddedStore::open(disk, config).unwrap()
 }

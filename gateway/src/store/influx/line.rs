@@ -235,3 +235,7 @@ fn push_float(out: &mut Vec<u8>, number: f64) {
     // Writing to a vector cannot fail.
     let _: Result<(), std::io::Error> = if plain { write!(out, "{number}") } else { write!(out, "{number:e}") };
 }
+
+#[cfg(test)]
+#[path = "line_tests.rs"]
+mod tests;
