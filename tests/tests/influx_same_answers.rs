@@ -9,7 +9,7 @@ use gateway::store::{Bucket, EmbeddedStore, Point, Quality, SeriesId, Store, Sto
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 use tests::disk::TearingDisk;
 use tests::influxd::Influxd;
@@ -39,7 +39,7 @@ impl Both {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let client = server.client();
         let names = |series: SeriesId| Some(MetricKey { device: device(series.0), metric: metric(series.0) });
-        let reader = InfluxReader::new(client.clone(), Arc::new(names));
+        let reader = InfluxReader::new(server.client(), Arc::new(names));
         let influx = InfluxStore::new(reader, Arc::default()).unwrap();
         Some(Self { runtime, client, influx, server })
     }
