@@ -319,3 +319,20 @@ fn failures_say_what_is_wrong() {
     both.server.restart();
     assert_eq!(write(&both, &target, GOOD).map(|written| written.beyond_retention), Ok(0));
 }
+
+#[test]
+fn flux_reads_our_literals_as_they_are_meant() {
+    let Some(both) = Both::start("flux_reads_our_literals_as_they_are_meant") else { return };
+    for text in ["", "plain", "a\"b", "a\\", "${x}", "$", "\n\r\t", "冷库🧊", "\u{1}\u{1f}", "\" |> drop()", "\\\""]
+    {
+        let literal = gateway::store::influx::flux_string(text);
+        let query = format!(
+            "import \"array\"\nimport \"strings\"\narray.from(rows: [{{length: strings.strlen(v: {literal})}}])"
+        );
+        let answer = both.runtime.block_on(both.client.flux(&query)).unwrap();
+        let answer = String::from_utf8(answer.to_vec()).unwrap();
+        let length =
+            answer.lines().map(str::trim_end).rfind(|line| !line.is_empty()).and_then(|line| line.rsplit(',').next());
+        assert_eq!(length, Some(text.chars().count().to_string().as_str()), "{text:?}\n{answer}");
+    }
+}

@@ -186,6 +186,9 @@ pub struct Written {
 pub type JsonResult = Result<Json, RequestError>;
 
 /// Speaks with one bucket of one InfluxDB. Cheap to clone; clones share their connections.
+///
+/// A connection lives on the runtime that opened it, so a client and its clones must stay on one runtime: on
+/// another they would wait for a connection that nobody drives. Who has a runtime of its own makes its own client.
 #[derive(Clone)]
 pub struct InfluxClient {
     http: reqwest::Client,
@@ -514,4 +517,63 @@ struct ResultSeries {
     values: Vec<Vec<Json>>,
     #[serde(default)]
     partial: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: &RequestError) {
+        let status = StatusCode::from_u16(status).unwrap();
+        assert_eq!(&refusal(status, Some(Duration::from_secs(7)), body.as_bytes()), expected, "{status} {body}");
+    }
+
+    #[test]
+    fn refusals_are_told_apart() {
+        let retry_after = Some(Duration::from_secs(7));
+        let reason = || "so".to_owned();
+        let so = r#"{"code":"x","message":"so"}"#;
+        check(429, so, &RequestError::Overloaded { status: 429, retry_after, reason: reason() });
+        check(503, "so", &RequestError::Overloaded { status: 503, retry_after, reason: reason() });
+        check(500, so, &RequestError::Failed { status: 500, reason: reason() });
+        check(401, so, &RequestError::Unauthorised { reason: reason() });
+        check(403, so, &RequestError::Forbidden { reason: reason() });
+        check(404, so, &RequestError::Missing { reason: reason() });
+        check(413, so, &RequestError::TooLarge { reason: reason() });
+        check(507, so, &RequestError::Full { reason: reason() });
+        check(400, so, &RequestError::Refused { status: 400, reason: reason() });
+        check(302, so, &RequestError::Unexpected { status: 302, reason: reason() });
+        let full = "write wal: no space left on device";
+        check(500, full, &RequestError::Full { reason: full.to_owned() });
+        let busy = "engine: cache-max-memory-size exceeded: (1/1)";
+        check(500, busy, &RequestError::Overloaded { status: 500, retry_after, reason: busy.to_owned() });
+    }
+
+    #[test]
+    fn points_beyond_retention_are_counted() {
+        let begin = "failure writing points to database: partial write:";
+        let now =
+            format!("{begin} dropped 12 points outside retention policy of duration 1h0m0s - oldest x dropped=12");
+        assert_eq!(beyond_retention(&now), Some(12));
+        assert_eq!(beyond_retention(&format!("{begin} points beyond retention policy dropped=3 for x")), Some(3));
+        assert_eq!(beyond_retention(&format!("{begin} field type conflict: input field dropped=1")), None);
+    }
+
+    #[test]
+    fn addresses_and_tokens_are_checked() {
+        let tls = TlsOptions { roots: crate::ingest::tls::Roots::System, identity: None };
+        let (org, bucket, patience) = ("o".to_owned(), "b".to_owned(), Patience::default());
+        let target = |url: &str, token: &str| {
+            let (org, bucket, tls) = (org.clone(), bucket.clone(), tls.clone());
+            InfluxClient::new(&Target { url: url.to_owned(), org, bucket, token: Token::new(token), tls, patience })
+        };
+        for bad in ["", "localhost", "ftp://a", "http://user:word@a", "http://a?b", "mailto:a"] {
+            assert!(matches!(target(bad, "x"), Err(ClientError::Url(_))), "{bad}");
+        }
+        assert!(matches!(target("http://a", "x\ny"), Err(ClientError::Token)));
+        let client = target("http://a:8086/influx/", "secret\n").unwrap();
+        assert_eq!(client.write_url.as_str(), "http://a:8086/influx/api/v2/write?org=o&bucket=b&precision=ns");
+        assert!(!format!("{client:?} {:?}", Token::new("secret")).contains("secret"));
+    }
 }

@@ -44,3 +44,39 @@ pub fn flux_string(text: &str) -> String {
     literal.push('"');
     literal
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// What Flux makes of a string literal; `None` if it is not exactly one.
+    fn read(literal: &str) -> Option<String> {
+        let mut rest = literal.strip_prefix('"')?.strip_suffix('"')?.chars();
+        let mut text = String::new();
+        while let Some(character) = rest.next() {
+            text.push(match character {
+                '"' | '$' => return None,
+                '\\' => match rest.next()? {
+                    'n' => '\n',
+                    'r' => '\r',
+                    't' => '\t',
+                    'x' => char::from(
+                        u8::from_str_radix(&[rest.next()?, rest.next()?].iter().collect::<String>(), 16).ok()?,
+                    ),
+                    same @ ('"' | '\\') => same,
+                    _ => return None,
+                },
+                character => character,
+            });
+        }
+        Some(text)
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_one_literal_of_flux(text in prop_oneof![any::<String>(), "[\"\\\\$\\{\\}\n\r\tx]{0,12}"]) {
+            prop_assert_eq!(read(&flux_string(&text)), Some(text));
+        }
+    }
+}

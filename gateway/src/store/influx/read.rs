@@ -406,7 +406,8 @@ pub struct InfluxStore {
 }
 
 impl InfluxStore {
-    /// Reads through `reader`; `progress` is of whoever writes.
+    /// Reads through `reader`, whose client must be used nowhere else, since this store has a runtime of its own;
+    /// `progress` is of whoever writes.
     pub fn new(reader: InfluxReader, progress: Arc<Progress>) -> io::Result<Self> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
