@@ -210,14 +210,14 @@ impl InfluxClient {
     /// Prepares; nothing is sent.
     pub fn new(target: &Target) -> Result<Self, ClientError> {
         let not_a_url = || ClientError::Url(target.url.clone());
-        let base = Url::parse(&target.url).map_err(|_| not_a_url())?;
+        let base = Url::parse(&target.url).ok().ok_or_else(not_a_url)?;
         // Nothing but scheme, host, port and a path that a proxy may want.
         let bare = base.username().is_empty() && base.password().is_none() && base.query().is_none();
         if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() || !bare {
             return Err(not_a_url());
         }
         let mut token =
-            HeaderValue::from_str(&format!("Token {}", target.token.reveal())).map_err(|_| ClientError::Token)?;
+            HeaderValue::from_str(&format!("Token {}", target.token.reveal())).ok().ok_or(ClientError::Token)?;
         token.set_sensitive(true);
         let mut builder = reqwest::Client::builder()
             .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))

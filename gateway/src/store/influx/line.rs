@@ -232,8 +232,8 @@ fn push_integer(out: &mut Vec<u8>, number: i64) {
 fn push_float(out: &mut Vec<u8>, number: f64) {
     let size = number.abs();
     let plain = size == 0.0 || (1e-5..1e16).contains(&size);
-    // Writing to a vector cannot fail.
-    let _: Result<(), std::io::Error> = if plain { write!(out, "{number}") } else { write!(out, "{number:e}") };
+    let written = if plain { write!(out, "{number}") } else { write!(out, "{number:e}") };
+    debug_assert!(written.is_ok(), "writing to a vector cannot fail");
 }
 
 #[cfg(test)]

@@ -427,7 +427,7 @@ impl InfluxStore {
         let (tell, hear) = std::sync::mpsc::sync_channel(1);
         let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
         runtime.spawn(async move { tell.send(question.await) });
-        hear.recv().map_err(|_| stopped())?
+        hear.recv().ok().ok_or_else(stopped)?
     }
 }
 
