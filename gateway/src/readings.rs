@@ -129,7 +129,8 @@ pub mod influx {
             let device = twin.devices[known.device as usize].device.clone();
             Some(MetricKey { device, metric: known.metric.clone() })
         };
-        let reader = InfluxReader::new(client.clone(), Arc::new(names));
+        // Reader and writer have a runtime each, and connections belong to one.
+        let reader = InfluxReader::new(self::client(config)?, Arc::new(names));
         let store = InfluxStore::new(reader, progress.clone()).map_err(StartError::Thread)?;
         let config = WriterConfig {
             window_points: influx.batch_points,

@@ -204,14 +204,19 @@ fn an_influxdb_that_is_away_or_locks_us_out_costs_nothing() {
 #[test]
 fn an_influxdb_whose_disk_is_full_gets_everything_once_there_is_room() {
     let folder = std::env::temp_dir().join(format!("portolan-e2e-{}-influx-tmpfs", std::process::id()));
-    let Some(_tmpfs) = Tmpfs::mount(&folder, "influx_full") else { return };
-    let Some(influxd) = Influxd::start_in("influx_full", Some(&folder), &[]) else { return };
+    let Some(_tmpfs) = Tmpfs::mount(&folder, "influx_full", 256) else { return };
+    let Some(mut influxd) = Influxd::start_in("influx_full", Some(&folder), &[]) else { return };
     let options = with_influx("influx_full", &influxd);
     let gateway = Gateway::start(&options);
     let (base, mut sent) = (base_millis(), 0);
     let publisher = Publisher::start("load", gateway.mqtt_port(), 100);
     send_for(&publisher, &mut sent, base, Duration::from_secs(1));
+    wait_until("acknowledged", Duration::from_secs(30), || match publisher.n_acknowledged() {
+        n if n >= sent => Ok(()),
+        n => Err(n),
+    });
     wait_for_all(&gateway);
+    assert!(sent > 0 && flux_count(&influxd) == sent, "{sent} written before the disk is full");
     let filler = folder.join("filler");
     let fill = || {
         let file = fs::OpenOptions::new().create(true).append(true).open(&filler);
@@ -224,6 +229,9 @@ fn an_influxdb_whose_disk_is_full_gets_everything_once_there_is_room() {
         other => Err(format!("{other:?}")),
     });
     fs::remove_file(&filler).expect("room");
+    // InfluxDB 2.7 goes on refusing after a failed write to its own log, as /readyz says.
+    influxd.stop();
+    influxd.restart();
     wait_for_all(&gateway);
     finish(gateway, &options, &influxd, publisher, sent);
 }
@@ -248,13 +256,11 @@ fn a_reading_that_influxdb_refuses_is_quarantined_and_the_rest_goes_through() {
         let (topic, payload) = message(number, base);
         publisher.send(number, topic, payload);
     }
-    publisher.finish(true);
+    assert_eq!(publisher.finish(true).len(), 200);
     wait_for_all(&gateway);
     let quarantined = gateway.get_all("/v1/quarantine?refused_by=database&limit=1000");
-    let stored: usize = (0..N_DEVICES)
-        .map(|device| gateway.get_all(&format!("/v1/devices/d{device}/metrics/x/readings?limit=10000")).len())
-        .sum();
-    assert_eq!(stored + quarantined.len(), 200, "{quarantined:?}");
+    // Only our points have a kind.
+    assert_eq!(flux_count(&influxd) + quarantined.len() as u64, 200, "{quarantined:?}");
     assert!(!quarantined.is_empty(), "nothing was refused");
     for entry in &quarantined {
         let reason = entry["reason"].as_str().expect("a reason");

@@ -170,9 +170,12 @@ fn no_reading_is_lost_when_the_external_broker_is_killed() {
 pub(super) struct Tmpfs<'a>(&'a Path);
 
 impl<'a> Tmpfs<'a> {
-    pub(super) fn mount(folder: &'a Path, test: &str) -> Option<Self> {
+    pub(super) fn mount(folder: &'a Path, test: &str, mebibytes: u32) -> Option<Self> {
         fs::create_dir_all(folder).expect("a mount point");
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", "size=48m", "tmpfs"]).arg(folder).output();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={mebibytes}m"), "tmpfs"])
+            .arg(folder)
+            .output();
         if mounted.as_ref().is_ok_and(|output| output.status.success()) {
             return Some(Self(folder));
         }
@@ -193,7 +196,7 @@ impl Drop for Tmpfs<'_> {
 fn a_full_disk_stops_acknowledgements_and_loses_nothing() {
     let mut options = with_network("full_disk");
     let folder = options.data.clone();
-    let Some(_tmpfs) = Tmpfs::mount(&folder, "full_disk") else { return };
+    let Some(_tmpfs) = Tmpfs::mount(&folder, "full_disk", 48) else { return };
     options.data = folder.join("data");
     options.set = vec!["journal.free_bytes_min=1048576".into(), "journal.segment_bytes_max=1048576".into()];
     let gateway = Gateway::start(&options);

@@ -9,7 +9,7 @@ use gateway::store::{Bucket, EmbeddedStore, Point, Quality, SeriesId, Store, Sto
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 use tests::disk::TearingDisk;
 use tests::influxd::Influxd;

@@ -555,7 +555,7 @@ pub fn mend(why: &RequestError) -> &'static str {
         RequestError::Missing { .. } => {
             "check store.influxdb2.org and bucket; portolan influx setup creates the bucket"
         }
-        RequestError::Full { .. } => "make room on InfluxDB's disk; it goes on by itself",
+        RequestError::Full { .. } => "make room on InfluxDB's disk; restart it if it does not go on by itself",
         _ => "look into InfluxDB's log",
     }
 }
