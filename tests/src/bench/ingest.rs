@@ -1,6 +1,6 @@
 //! MQTT messages a second through the whole path, against a subscriber that only counts.
 
-use super::{Figure, Goal, median};
+use super::{Figure, Goal, Options, median};
 use crate::gateway::{Gateway, GatewayOptions};
 use crate::mosquitto::{Mosquitto, MosquittoOptions};
 use crate::publisher::Publisher;
@@ -23,7 +23,8 @@ fn message(number: u64, base_millis: i64) -> (String, Vec<u8>) {
 }
 
 /// Both sessions exist; mosquitto queues for both; then each drains its queue alone.
-pub(super) fn run(n: Option<u64>) -> Result<Vec<Figure>> {
+pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
+    let n = options.n;
     let n_messages = n.unwrap_or(200_000);
     let (mut ours, mut bare) = (Vec::new(), Vec::new());
     let mut options = GatewayOptions::new("ingest");

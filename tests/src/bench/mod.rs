@@ -1,6 +1,7 @@
 //! Benchmarks: every figure stands beside a peer or a bare limit that was measured in the same run.
 #![allow(clippy::disallowed_methods)]
 
+mod influx;
 mod ingest;
 mod network;
 mod pipeline;
@@ -18,8 +19,17 @@ pub struct Bench {
     pub what: &'static str,
     /// What it needs beside this repository.
     pub needs: &'static str,
-    /// Runs it with so many readings or messages, or its own choice.
-    pub run: fn(Option<u64>) -> Result<Vec<Figure>>,
+    /// Runs it.
+    pub run: fn(&Options) -> Result<Vec<Figure>>,
+}
+
+/// How to run a benchmark.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Readings or messages to work with; each benchmark has its own default.
+    pub n: Option<u64>,
+    /// Measure the peers beside us as well.
+    pub peers: bool,
 }
 
 /// All benchmarks.
@@ -41,6 +51,12 @@ pub const BENCHES: &[Bench] = &[
         what: "milliseconds from publish to visible in the stream",
         needs: "nothing",
         run: stream::run,
+    },
+    Bench {
+        name: "influx",
+        what: "readings a second into InfluxDB 2; with --peers beside Telegraf",
+        needs: "mosquitto, influxd (tests/peers/influxd.sh); --peers: telegraf (tests/peers/telegraf.sh)",
+        run: influx::run,
     },
     Bench {
         name: "restart",

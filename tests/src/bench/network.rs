@@ -1,7 +1,7 @@
 //! A network of 10,000 sites, 100,000 lanes and 1,000,000 stock positions in a running gateway: how long its
 //! first start takes, a start after `kill -9`, what the questions of its users cost, and how much memory it has.
 
-use super::{Figure, Goal, median};
+use super::{Figure, Goal, Options, median};
 use crate::big_network::{self, Size};
 use crate::gateway::{Gateway, GatewayOptions, wait_until};
 use anyhow::{Context, Result};
@@ -21,7 +21,8 @@ const QUESTIONS: [(&str, &str); 7] = [
     ("open alerts", "/v1/alerts?limit=100"),
 ];
 
-pub(super) fn run(n: Option<u64>) -> Result<Vec<Figure>> {
+pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
+    let n = options.n;
     let n_questions = n.unwrap_or(200);
     let folder = super::folder("network")?;
     let mut options = GatewayOptions::new("network");

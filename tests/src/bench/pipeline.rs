@@ -5,7 +5,7 @@ use bytes::Bytes;
 use firmware_schemas::id::TenantId;
 use firmware_schemas::quantity::Timestamp;
 use gateway::control::{Control, ControlConfig, Effect, Event};
-use gateway::journal::{Journal, JournalConfig};
+use gateway::journal::{Journal, JournalConfig, JournalReader};
 use gateway::recover::{JOURNAL_FOLDER, STORE_FOLDER, recover};
 use gateway::store::{Point, SeriesId, Store, StoreConfig};
 use gateway::{clock::SystemClock, store::EmbeddedStore};
@@ -70,6 +70,11 @@ impl Pipeline {
             }
         }
         Ok(())
+    }
+
+    /// The journal, to be read.
+    pub(super) fn journal_reader(&self) -> JournalReader {
+        self.journal.reader()
     }
 
     /// The durable twin.

@@ -1,7 +1,7 @@
 //! How long a gateway with ten million readings takes from its start to `/readyz`, after `kill -9`.
 
 use super::store::frames;
-use super::{Figure, Goal, median};
+use super::{Figure, Goal, Options, median};
 use crate::gateway::{Gateway, GatewayOptions};
 use crate::mosquitto::{Mosquitto, MosquittoOptions};
 use anyhow::{Context, Result};
@@ -10,7 +10,8 @@ use gateway::clock::SystemClock;
 use gateway::ports::Clock;
 use std::time::Instant;
 
-pub(super) fn run(n: Option<u64>) -> Result<Vec<Figure>> {
+pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
+    let n = options.n;
     const FRAMES_AT_ONCE: u64 = 20_000;
     let n_readings = n.unwrap_or(10_000_000);
     let mut options = GatewayOptions::new("restart");

@@ -1,7 +1,7 @@
 //! Readings a second into journal and store, and what they weigh there.
 
 use super::pipeline::Pipeline;
-use super::{Figure, Goal, folder, median};
+use super::{Figure, Goal, Options, folder, median};
 use anyhow::{Context, Result};
 use bytes::Bytes;
 use firmware_schemas::codec::{Encoding, encode};
@@ -52,7 +52,8 @@ pub(super) fn frames(
         .collect()
 }
 
-pub(super) fn run(n: Option<u64>) -> Result<Vec<Figure>> {
+pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
+    let n = options.n;
     let n_frames = n.unwrap_or(2_000_000) / READINGS_IN_A_FRAME;
     let mut figures = Vec::new();
     for (name, encoding) in [("JSON", Encoding::Json), ("CBOR", Encoding::Cbor)] {

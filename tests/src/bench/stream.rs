@@ -1,6 +1,6 @@
 //! Milliseconds from publishing a reading to seeing it in `/v1/stream`, at half the maximum rate.
 
-use super::{Figure, Goal};
+use super::{Figure, Goal, Options};
 use crate::gateway::{Gateway, GatewayOptions};
 use crate::mosquitto::{Mosquitto, MosquittoOptions};
 use crate::publisher::Publisher;
@@ -26,7 +26,8 @@ fn message(number: u64) -> (String, Vec<u8>) {
     (format!("portolan/v1/t/WH/s{device}/telemetry"), payload.into_bytes())
 }
 
-pub(super) fn run(n: Option<u64>) -> Result<Vec<Figure>> {
+pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
+    let n = options.n;
     let n_messages = n.unwrap_or(100_000);
     let mut options = GatewayOptions::new("stream");
     let network = options.data.with_extension("network");

@@ -3,7 +3,7 @@
 
 use clap::Parser;
 use std::process::ExitCode;
-use tests::bench::{BENCHES, Figure};
+use tests::bench::{BENCHES, Figure, Options};
 
 /// Measures Portolan against a peer or a bare limit in the same run.
 #[derive(Parser)]
@@ -16,10 +16,13 @@ struct Cli {
     /// Readings or messages to work with; each benchmark has its own default.
     #[arg(long)]
     n: Option<u64>,
+    /// Measure the peers beside us as well, where the benchmark has some.
+    #[arg(long)]
+    peers: bool,
 }
 
 fn main() -> ExitCode {
-    let Cli { name, json, n } = Cli::parse();
+    let Cli { name, json, n, peers } = Cli::parse();
     if name == "list" {
         for bench in BENCHES {
             println!("{:<10} {} (needs: {})", bench.name, bench.what, bench.needs);
@@ -30,7 +33,7 @@ fn main() -> ExitCode {
         eprintln!("no benchmark {name:?}; `bench list` names them");
         return ExitCode::from(2);
     };
-    let figures = match (bench.run)(n) {
+    let figures = match (bench.run)(&Options { n, peers }) {
         Ok(figures) => figures,
         Err(why) => {
             eprintln!("{name}: {why:#}");
