@@ -6,6 +6,7 @@
 )]
 
 mod bad_input;
+mod history;
 mod influx;
 mod no_loss;
 mod retail;

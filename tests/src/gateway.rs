@@ -293,7 +293,8 @@ fn verified(command: &mut Command) -> serde_json::Value {
 }
 
 /// The binary, without the variables of its prefix that are ours and not its.
-fn portolan() -> Command {
+#[must_use]
+pub fn portolan() -> Command {
     let mut command = Command::new(binary());
     for (name, _) in std::env::vars_os() {
         if name.to_string_lossy().starts_with("PORTOLAN_") {

@@ -38,6 +38,12 @@ pub(crate) enum Command {
         #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
         frame_lines: u16,
     },
+    /// Send the history of an InfluxDB bucket to the broker as telemetry, which a gateway keeps as any other.
+    ///
+    /// Readings older than `store.retention_days` go to quarantine: raise it first. The same again changes
+    /// nothing.
+    #[cfg(feature = "influxdb2")]
+    Influx(super::import_influx::Flags),
     /// Make network folders of the multi-echelon chains of Willems (2008): stages are sites, arcs are lanes.
     Willems {
         /// The folder with stages.csv, arcs.csv and, if there are, chains.csv and stage_time_dist.csv.
@@ -56,6 +62,8 @@ pub(crate) fn run(configured: &Configured, command: &Command) -> Ended {
         Command::Orders { file, site, tenant, broker, frame_lines } => {
             orders(configured, file, site, tenant, broker, *frame_lines)
         }
+        #[cfg(feature = "influxdb2")]
+        Command::Influx(flags) => super::import_influx::run(configured, flags),
         Command::Willems { folder, chain, out } => chains(folder, *chain, out),
     }
 }

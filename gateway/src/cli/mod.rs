@@ -5,6 +5,8 @@ mod config;
 mod demo;
 mod doctor;
 mod import;
+#[cfg(feature = "influxdb2")]
+mod import_influx;
 mod network;
 mod serve;
 mod verify;

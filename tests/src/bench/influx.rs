@@ -493,8 +493,8 @@ fn through_telegraf(n_readings: u64, in_frame: u64) -> Result<Through> {
             let at = base + ((seq * in_frame + i) as i64 / 10) * 1_000_000;
             let (metric, value) = (if in_frame == 1 { 0 } else { i % 10 }, 20 + (seq + i) % 7);
             let at = if in_frame == 1 { base + seq as i64 * 1_000_000 } else { at };
-            // Writing to a string cannot fail.
-            let _ = writeln!(payload, "reading,device=b{device},metric=m{metric},site=WH value={value}.5 {at}");
+            writeln!(payload, "reading,device=b{device},metric=m{metric},site=WH value={value}.5 {at}")
+                .unwrap_or_else(|why| unreachable!("writing to a string: {why}"));
         }
         (format!("plant/b{device}"), payload.into_bytes())
     });

@@ -10,6 +10,7 @@
 //! it is [`client`], and [`read`] answers what the embedded store answers. `docs/influxdb.md` is the schema.
 
 pub mod client;
+pub mod history;
 pub mod line;
 pub mod read;
 pub mod writer;
