@@ -687,6 +687,9 @@ fn is_so(request: &Request, twin: &Twin) -> bool {
     match request {
         Request::AcknowledgeAlert { id, .. } => alert_is_settled(id),
         Request::Redrive { id, .. } | Request::Discard { id } => !twin.quarantine.contains_key(id),
+        Request::Quarantine { topic, reason, .. } => {
+            twin.quarantine.values().any(|known| *known.topic == **topic && *known.reason == **reason)
+        }
         Request::Command { command, .. } => twin.commands.contains_key(command),
     }
 }
