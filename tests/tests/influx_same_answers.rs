@@ -1,4 +1,5 @@
 //! InfluxDB and the embedded store, given the same points in the same order, answer alike.
+#![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use firmware_schemas::id::{DeviceId, MetricName};
 use firmware_schemas::quantity::Timestamp;
