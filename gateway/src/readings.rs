@@ -149,11 +149,17 @@ pub mod influx {
             "" => read_secret(&influx.token_file)?,
             token => token.to_owned(),
         };
+        client_with(config, &Token::new(&token))
+    }
+
+    /// The same with another token than the configured one.
+    pub fn client_with(config: &Config, token: &Token) -> Result<InfluxClient, StartError> {
+        let influx = &config.store.influxdb2;
         let target = Target {
             url: influx.url.clone(),
             org: influx.org.clone(),
             bucket: influx.bucket.clone(),
-            token: Token::new(&token),
+            token: token.clone(),
             tls: TlsOptions { roots: some_path(&influx.roots_file).map_or(Roots::System, Roots::File), identity: None },
             patience: Patience { write: Duration::from_secs(influx.timeout_secs), ..Patience::default() },
         };

@@ -7,6 +7,8 @@ mod doctor;
 mod import;
 #[cfg(feature = "influxdb2")]
 mod import_influx;
+#[cfg(feature = "influxdb2")]
+mod influx;
 mod network;
 mod serve;
 mod verify;
@@ -79,6 +81,10 @@ enum Command {
     /// Bring in data from elsewhere.
     #[command(subcommand)]
     Import(import::Command),
+    /// Set up an InfluxDB 2, check what is in it, fill it from the journal.
+    #[cfg(feature = "influxdb2")]
+    #[command(subcommand)]
+    Influx(influx::Command),
     /// Rebuild twin and readings from the whole journal, and compare with what a restart would use.
     Verify(serve::Flags),
 }
@@ -118,6 +124,8 @@ pub(crate) fn run() -> ExitCode {
         Command::Config(command) => config::run(&configured, &command),
         Command::Network(command) => network::run(&configured, &command),
         Command::Import(command) => import::run(&configured, &command),
+        #[cfg(feature = "influxdb2")]
+        Command::Influx(command) => influx::run(&configured, &command),
         Command::Verify(flags) => verify::run(&configured, &flags),
     };
     match ended {

@@ -30,14 +30,24 @@ pub(crate) struct Flags {
 
 impl Flags {
     pub(crate) fn load(&self, configured: &Configured) -> Result<Loaded, super::Failure> {
+        self.load_with(configured, &[])
+    }
+
+    /// The same, with keys that the command sets itself.
+    pub(crate) fn load_with(
+        &self,
+        configured: &Configured,
+        more: &[(&str, Option<String>, &str)],
+    ) -> Result<Loaded, super::Failure> {
         let path = |path: &Option<PathBuf>| path.as_ref().map(|path| path.display().to_string());
-        configured.load(&[
+        let own = [
             ("data_folder", path(&self.data), "--data"),
             ("network_folder", path(&self.network), "--network"),
             ("http.listen", self.http.clone(), "--http"),
             ("mqtt.embedded.listen", self.mqtt.as_ref().map(|address| format!("[{address:?}]")), "--mqtt"),
             ("tenant", self.tenant.clone(), "--tenant"),
-        ])
+        ];
+        configured.load(&[own.as_slice(), more].concat())
     }
 }
 

@@ -15,6 +15,10 @@ pub mod line;
 pub mod read;
 pub mod writer;
 
+pub mod backfill;
+pub mod check;
+pub mod setup;
+
 pub use client::{ClientError, Encoding, InfluxClient, Patience, RequestError, Rows, Target, Token, Written};
 pub use line::{LineError, Prefix, SeriesKey, encode};
 pub use read::{InfluxReader, InfluxStore, MetricKey, SeriesNames};
