@@ -5,7 +5,7 @@ use std::fs;
 use std::thread;
 use std::time::{Duration, Instant};
 use tests::disk::SplitMix64;
-use tests::gateway::{Gateway, GatewayOptions, verify_with, wait_until};
+use tests::gateway::{Gateway, GatewayOptions, run_with, verify_with, wait_until};
 use tests::influxd::{BUCKET, Influxd, OPERATOR_TOKEN, ORG};
 use tests::mosquitto::{Mosquitto, MosquittoOptions};
 use tests::publisher::Publisher;
@@ -90,7 +90,19 @@ fn finish(gateway: Gateway, options: &GatewayOptions, influxd: &Influxd, publish
     gateway.stop();
     let report = verify_with(options);
     assert_eq!(report["same_twin"], true, "{report}");
-    println!("{sent} readings, {report}");
+    let checked = check_finds_no_difference(options);
+    assert_eq!(checked["points_present"], serde_json::json!(sent), "{checked}");
+    println!("{sent} readings, {report}, {checked}");
+}
+
+/// What `portolan influx check` says when all is well.
+#[track_caller]
+fn check_finds_no_difference(options: &GatewayOptions) -> serde_json::Value {
+    let (code, checked, stderr) = run_with(options, &["influx", "check"]);
+    assert_eq!(code, Some(0), "{checked:#}\n{stderr}");
+    assert_eq!(checked["ok"], true, "{checked:#}");
+    assert_eq!(checked["points_present"], checked["points_expected"], "{checked:#}");
+    checked
 }
 
 #[test]
@@ -267,4 +279,232 @@ fn a_reading_that_influxdb_refuses_is_quarantined_and_the_rest_goes_through() {
         assert!(reason.contains("conflict"), "InfluxDB's own reason: {reason}");
     }
     gateway.stop();
+    // These are told apart, and are no difference.
+    let checked = check_finds_no_difference(&options);
+    assert_eq!(checked["refused"], serde_json::json!(quarantined.len()), "{checked}");
+}
+
+/// Asks InfluxDB's own API as the operator; the answer must be a success.
+fn operator(influxd: &Influxd, method: &str, path: &str, body: Option<&serde_json::Value>) -> serde_json::Value {
+    let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
+    let mut request = reqwest::blocking::Client::new()
+        .request(method, format!("{}/api/v2/{path}", influxd.url()))
+        .header("Authorization", format!("Token {OPERATOR_TOKEN}"));
+    if let Some(body) = body {
+        request = request.header("Content-Type", "application/json").body(body.to_string());
+    }
+    let answer = request.send().expect("an answer");
+    let (status, text) = (answer.status(), answer.text().expect("a body"));
+    assert!(status.is_success(), "{path}: {status} {text}");
+    serde_json::from_str(&text).unwrap_or_default()
+}
+
+/// Runs a task as if it were that time, and waits until it has ended well.
+fn run_task(influxd: &Influxd, name: &str, at_millis: u64) {
+    let query = url_query(&[("org", ORG), ("name", name)]);
+    let tasks = operator(influxd, "GET", &format!("tasks?{query}"), None);
+    let id = tasks["tasks"][0]["id"].as_str().unwrap_or_else(|| panic!("no task {name:?}: {tasks}")).to_owned();
+    let at = firmware_schemas::quantity::Timestamp::from_millis(at_millis as i64).expect("a time").to_string();
+    let body = serde_json::json!({ "scheduledFor": at });
+    let run = operator(influxd, "POST", &format!("tasks/{id}/runs"), Some(&body));
+    let run = run["id"].as_str().expect("a run").to_owned();
+    // For a moment a run that has ended is in no list.
+    wait_until("the task has run", Duration::from_secs(60), || {
+        let runs = operator(influxd, "GET", &format!("tasks/{id}/runs"), None);
+        let known = runs["runs"].as_array().and_then(|runs| runs.iter().find(|one| one["id"] == run.as_str()));
+        match known.and_then(|run| run["status"].as_str()) {
+            Some("success") => Ok(()),
+            Some("failed") => panic!("the task failed: {runs:#}"),
+            _ => Err(runs),
+        }
+    });
+}
+
+fn url_query(pairs: &[(&str, &str)]) -> String {
+    let url = reqwest::Url::parse_with_params("http://x", pairs).expect("an address");
+    url.query().unwrap_or_default().to_owned()
+}
+
+/// Rows of a Flux query as column and value; the query gives one table shape.
+fn flux_rows(influxd: &Influxd, query: &str) -> Vec<std::collections::BTreeMap<String, String>> {
+    let answer = reqwest::blocking::Client::new()
+        .post(format!("{}/api/v2/query?org={ORG}", influxd.url()))
+        .header("Authorization", format!("Token {OPERATOR_TOKEN}"))
+        .header("Content-Type", "application/vnd.flux")
+        .body(query.to_owned())
+        .send()
+        .expect("an answer");
+    let (status, text) = (answer.status(), answer.text().expect("CSV"));
+    assert!(status.is_success(), "{status} {text}");
+    let mut rows = Vec::new();
+    let mut header: Vec<String> = Vec::new();
+    for line in text.lines().map(str::trim) {
+        let cells: Vec<String> = line.split(',').map(str::to_owned).collect();
+        if line.is_empty() {
+            header.clear();
+        } else if header.is_empty() {
+            header = cells;
+        } else {
+            rows.push(header.iter().cloned().zip(cells).collect());
+        }
+    }
+    rows
+}
+
+#[test]
+fn setup_makes_all_that_a_gateway_needs_and_check_and_backfill_find_and_mend_what_lacks() {
+    use serde_json::json;
+    let Some(influxd) = Influxd::start("influx_setup") else { return };
+    let bucket = "plant ${a}";
+    let mut options = with_influx("influx_setup", &influxd);
+    let operator_file = options.data.with_extension("token");
+    let own_file = options.data.with_extension("own-token");
+    fs::remove_file(&own_file).ok();
+    options.set.retain(|set| !set.contains("token_file") && !set.contains("bucket"));
+    options.set.push(format!("store.influxdb2.bucket={bucket}"));
+    options.set.push(format!("store.influxdb2.token_file={}", own_file.display()));
+    let org = operator(&influxd, "GET", &format!("orgs?org={ORG}"), None)["orgs"][0]["id"].clone();
+    // One of the buckets is there already, and keeps everything.
+    let there = json!({ "orgID": org, "name": format!("{bucket}-1h"), "retentionRules": [] });
+    operator(&influxd, "POST", "buckets", Some(&there));
+
+    let operator_file = operator_file.display().to_string();
+    let setup = |n_made: usize| {
+        let (code, steps, stderr) = run_with(&options, &["influx", "setup", "--token-file", &operator_file]);
+        assert_eq!(code, Some(0), "{steps:#}\n{stderr}");
+        assert!(!format!("{steps}{stderr}").contains(OPERATOR_TOKEN), "{steps:#}\n{stderr}");
+        let steps = steps.as_array().expect("steps").clone();
+        assert_eq!(steps.len(), 6, "{steps:#?}");
+        assert_eq!(steps.iter().filter(|step| step["made"] == true).count(), n_made, "{steps:#?}");
+        steps
+    };
+    let (code, said, stderr) = run_with(&options, &["influx", "setup"]);
+    assert_eq!(code, Some(2), "without a token: {said} {stderr}");
+    let steps = setup(5);
+    let left_alone = &steps[2]["note"];
+    assert!(left_alone.as_str().is_some_and(|note| note.contains("for ever") && note.contains("400")), "{left_alone}");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&own_file).expect("the file").permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let own = fs::read_to_string(&own_file).expect("the token");
+    setup(0);
+    // Found again, should the file be lost.
+    fs::remove_file(&own_file).expect("the file");
+    setup(1);
+    assert_eq!(fs::read_to_string(&own_file).expect("the token"), own);
+    let tokens = operator(&influxd, "GET", "authorizations", None);
+    assert_eq!(tokens["authorizations"].as_array().map(Vec::len), Some(2), "{tokens:#}");
+
+    let gateway = Gateway::start(&options);
+    let (base, sent) = (base_millis(), 100 * N_DEVICES);
+    let publisher = Publisher::start("load", gateway.mqtt_port(), 100);
+    for number in 0..sent {
+        let (topic, payload) = message(number, base);
+        publisher.send(number, topic, payload);
+    }
+    let payload = format!(
+        r#"{{"device":"d90","boot":1,"seq":0,"readings":[{{"metric":"door","at":{base},"value":true}},{{"metric":"note","at":{base},"value":"a, \"b\""}},{{"metric":"n","at":{base},"value":7}}]}}"#
+    );
+    publisher.send(sent, "portolan/v1/t/WH/d90/telemetry".to_owned(), payload.into_bytes());
+    assert_eq!(publisher.finish(true).len() as u64, sent + 1);
+    let points = sent + 3;
+    wait_for_all(&gateway);
+    assert_eq!(store_part(&gateway).1, "ready");
+    check_reads_and_doctor(gateway, &options);
+    assert_eq!(check_finds_no_difference(&options)["points_present"], json!(points));
+
+    // Some points of one series go, and one comes that nobody sent.
+    let at = |millis: u64| {
+        firmware_schemas::quantity::Timestamp::from_millis((base + millis) as i64).expect("a time").to_string()
+    };
+    let hour_of = |millis: u64| {
+        let hour = (base + millis) / 3_600_000 * 3_600_000;
+        firmware_schemas::quantity::Timestamp::from_millis(hour as i64).expect("a time").to_string()
+    };
+    let in_bucket = url_query(&[("org", ORG), ("bucket", bucket)]);
+    let delete = |from: u64, to: u64, device: &str| {
+        let predicate = format!("device=\"{device}\"");
+        let body = json!({ "start": at(from), "stop": at(to), "predicate": predicate });
+        operator(&influxd, "POST", &format!("delete?{in_bucket}"), Some(&body));
+    };
+    delete(10, 10, "d3");
+    let answer = reqwest::blocking::Client::new()
+        .post(format!("{}/api/v2/write?{in_bucket}&precision=ms", influxd.url()))
+        .header("Authorization", format!("Token {}", own.trim()))
+        .body(format!("reading,device=d4,metric=x,site=WH kind=0i,float=1 {}", base + 500_000))
+        .send()
+        .expect("an answer");
+    assert!(answer.status().is_success(), "the made token writes: {}", answer.status());
+    let (code, checked, stderr) = run_with(&options, &["influx", "check"]);
+    assert_eq!(code, Some(6), "{checked:#}\n{stderr}");
+    let differences = checked["differences"].as_array().expect("a list");
+    assert_eq!(differences.len(), 2, "{checked:#}");
+    let differs = |device: &str| differences.iter().find(|it| it["device"] == device).expect("the device");
+    let (lacks, has) = (differs("d3"), differs("d4"));
+    assert_eq!((&lacks["metric"], &lacks["hour"]), (&json!("x"), &json!(hour_of(10))), "{lacks}");
+    assert_eq!((&lacks["missing"], &lacks["surplus"]), (&json!(1), &json!(0)), "{lacks}");
+    assert_eq!((&has["hour"], &has["missing"], &has["surplus"]), (&json!(hour_of(500_000)), &json!(0), &json!(1)));
+    delete(500_000, 500_000, "d4");
+    delete(0, 1_000, "d5");
+    let (_, checked, _) = run_with(&options, &["influx", "check"]);
+    let missing = checked["differences"].as_array().expect("a list").iter().map(|it| it["missing"].as_u64());
+    assert_eq!(missing.map(|n| n.expect("a number")).sum::<u64>(), 101, "{checked:#}");
+
+    let (code, filled, stderr) = run_with(&options, &["influx", "backfill", "--from", &at(0), "--to", &at(100)]);
+    assert_eq!(code, Some(0), "{filled:#}\n{stderr}");
+    assert_eq!(filled["readings"], json!(points), "{filled:#}");
+    let checked = check_finds_no_difference(&options);
+    assert_eq!((&checked["points_present"], &checked["points_of_other_series"]), (&json!(points), &json!(0)));
+
+    // The tasks' numbers, by minute and by hour.
+    for (suffix, step) in [("1m", 60_000), ("1h", 3_600_000)] {
+        let end = (base + 99) / step * step + step;
+        run_task(&influxd, &format!("portolan {bucket} {suffix}"), end);
+        let from = format!("from(bucket: \"plant \\x24{{a}}-{suffix}\") |> range(start: 0)");
+        let mut expected: std::collections::BTreeMap<u64, Vec<u64>> = std::collections::BTreeMap::new();
+        (0..100).for_each(|seq| expected.entry((base + seq) / step * step).or_default().push(seq));
+        let query = format!(
+            "{from} |> filter(fn: (r) => r.device == \"d7\") |> pivot(rowKey: [\"_time\"], columnKey: [\"_field\"], valueColumn: \"_value\") \
+             |> keep(columns: [\"_time\", \"min\", \"max\", \"mean\", \"last\", \"count\"])"
+        );
+        let rows = flux_rows(&influxd, &query);
+        assert_eq!(rows.len(), expected.len(), "{rows:?}");
+        for (row, (start, seqs)) in rows.iter().zip(expected) {
+            let number = |column: &str| row[column].parse::<f64>().unwrap_or_else(|_| panic!("{column}: {row:?}"));
+            let start = firmware_schemas::quantity::Timestamp::from_millis(start as i64).expect("a time");
+            assert_eq!(row["_time"], start.to_string());
+            let (n, sum) = (seqs.len() as f64, seqs.iter().sum::<u64>() as f64);
+            let (first, last) = (seqs[0] as f64, seqs[seqs.len() - 1] as f64);
+            let found = ["min", "max", "mean", "last", "count"].map(number);
+            assert_eq!(found, [first, last, sum / n, last, n], "{suffix} {row:?}");
+        }
+        let others = flux_rows(
+            &influxd,
+            &format!(
+                "{from} |> filter(fn: (r) => r.device == \"d90\" and (r._field == \"boolean_last\" or r._field == \"boolean_count\" or r._field == \"last\" or r._field == \"text_count\")) |> toString() |> keep(columns: [\"metric\", \"_field\", \"_value\"])"
+            ),
+        );
+        let found: std::collections::BTreeSet<_> =
+            others.iter().map(|row| format!("{} {} {}", row["metric"], row["_field"], row["_value"])).collect();
+        let expected = ["door boolean_count 1", "door boolean_last true", "n last 7", "note text_count 1"];
+        assert_eq!(found, expected.map(str::to_owned).into(), "{suffix}");
+    }
+
+    // A bucket that keeps less than the journal.
+    let known = operator(&influxd, "GET", &format!("buckets?{}", url_query(&[("org", ORG), ("name", bucket)])), None);
+    let id = known["buckets"][0]["id"].as_str().expect("an id");
+    let rules = json!([{ "type": "expire", "everySeconds": 3_600, "shardGroupDurationSeconds": 3_600 }]);
+    operator(&influxd, "PATCH", &format!("buckets/{id}"), Some(&json!({ "retentionRules": rules })));
+    delete(0, 1_000, "d6");
+    let checked = check_finds_no_difference(&options);
+    assert_eq!((&checked["points_expected"], &checked["beyond_retention"]), (&json!(0), &json!(points)), "{checked:#}");
+}
+
+/// Reads through the made token, and asks `portolan doctor` once the gateway has stopped.
+fn check_reads_and_doctor(gateway: Gateway, options: &GatewayOptions) {
+    assert_eq!(gateway.get_all("/v1/devices/d3/metrics/x/readings?limit=1000").len(), 100);
+    gateway.stop();
+    let (code, findings, stderr) = run_with(options, &["doctor"]);
+    assert_eq!(code, Some(0), "{findings:#}\n{stderr}");
+    let ours = findings.as_array().expect("findings").iter().find(|it| it["what"].to_string().contains("InfluxDB"));
+    assert!(ours.is_some_and(|it| it["ok"] == true), "{findings:#}");
 }

@@ -285,6 +285,25 @@ pub fn verify_with(options: &GatewayOptions) -> serde_json::Value {
     verified(command.args(options.set.iter().flat_map(|set| ["--set", set])))
 }
 
+/// Runs another command of `portolan` with the settings of a gateway, and `--json`; gives its exit code, what it
+/// says on stdout, as JSON or as a string, and what on stderr.
+///
+/// # Panics
+/// When it cannot be run.
+#[must_use]
+pub fn run_with(options: &GatewayOptions, arguments: &[&str]) -> (Option<i32>, serde_json::Value, String) {
+    let mut command = portolan();
+    command.args(arguments).args(["--json", "--tenant", &options.tenant, "--data"]).arg(&options.data);
+    let (http, mqtt) = options.ports;
+    command.args(["--http", &format!("127.0.0.1:{http}"), "--mqtt", &format!("127.0.0.1:{mqtt}")]);
+    command.env_remove("INFLUX_TOKEN").args(options.set.iter().flat_map(|set| ["--set", set]));
+    let output = command.output().expect("the binary");
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let said = text(&output.stdout);
+    let said = serde_json::from_str(&said).unwrap_or(serde_json::Value::String(said));
+    (output.status.code(), said, text(&output.stderr))
+}
+
 fn verified(command: &mut Command) -> serde_json::Value {
     let output = command.output().expect("the binary");
     let text = String::from_utf8_lossy(&output.stdout);
