@@ -489,6 +489,24 @@ fn setup_makes_all_that_a_gateway_needs_and_check_and_backfill_find_and_mend_wha
         assert_eq!(found, expected.map(str::to_owned).into(), "{suffix}");
     }
 
+    // After a kill the cursor lags behind what was written, which is no difference.
+    let gateway = Gateway::start(&options);
+    let publisher = Publisher::start("more", gateway.mqtt_port(), 100);
+    for number in sent..sent + 200 {
+        let (topic, payload) = message(number, base);
+        publisher.send(number, topic, payload);
+    }
+    assert_eq!(publisher.finish(true).len(), 200);
+    wait_for_all(&gateway);
+    gateway.kill();
+    let points = points + 200;
+    let checked = check_finds_no_difference(&options);
+    println!("after a kill: {checked}");
+    let known = [&checked["points_present"], &checked["not_yet"]].map(|n| n.as_u64().expect("a number"));
+    assert_eq!(known[0] + known[1], points, "{checked:#}");
+    Gateway::start(&options).stop();
+    assert_eq!(check_finds_no_difference(&options)["points_present"], json!(points));
+
     // A bucket that keeps less than the journal.
     let known = operator(&influxd, "GET", &format!("buckets?{}", url_query(&[("org", ORG), ("name", bucket)])), None);
     let id = known["buckets"][0]["id"].as_str().expect("an id");

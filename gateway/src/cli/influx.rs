@@ -25,6 +25,8 @@ use std::time::Duration;
 const TOKEN_VARIABLE: &str = "INFLUX_TOKEN";
 /// How many differences are printed for people; `--json` has all.
 const SHOWN_MAX: usize = 200;
+/// How long InfluxDB may count at one time: some series, or the whole bucket.
+const COUNT_WITHIN: Duration = Duration::from_secs(600);
 /// How often a backfill says how far it is.
 const TELL_EVERY: Duration = Duration::from_secs(2);
 
@@ -145,7 +147,7 @@ fn recovered(config: &Config) -> Result<(Recovered, Seq), Failure> {
 
 fn run_check(configured: &Configured, config: &Config) -> Ended {
     let (Recovered { journal, twin, .. }, cursor) = recovered(config)?;
-    let client = influx::client(config)?;
+    let client = influx::client(config)?.with_query_patience(COUNT_WITHIN);
     let reader = journal.reader();
     let checking = check(&client, &reader, &twin, cursor, SystemClock.now());
     let checked = match runtime()?.block_on(checking) {

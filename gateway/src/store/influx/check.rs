@@ -207,16 +207,20 @@ fn expected(
         // Of these only the ones in the hour that retention cuts are ever looked at.
         times.may.extend(times.must.drain(..too_old).filter(|at| *at >= hour_of(oldest)));
         let names = Names::of(twin, series);
+        let mut not_must = BTreeSet::new();
         let first = (names.device.to_owned(), names.metric.to_owned(), i64::MIN);
         for (device, metric, at) in refused.range(first..) {
             if (device.as_str(), metric.as_str()) != (names.device, names.metric) {
                 break;
             }
-            if let Ok(found) = times.must.binary_search(at) {
-                times.must.remove(found);
-                times.may.push(*at);
-                checked.refused += 1;
+            if times.must.binary_search(at).is_ok() {
+                not_must.insert(*at);
             }
+        }
+        if !not_must.is_empty() {
+            times.must.retain(|at| !not_must.contains(at));
+            checked.refused += not_must.len() as u64;
+            times.may.extend(not_must);
         }
         times.may.sort_unstable();
         times.may.dedup();

@@ -239,6 +239,13 @@ impl InfluxClient {
         Ok(Self { http, base, write_url, org, bucket, patience: target.patience })
     }
 
+    /// The same, waiting so long for answers to queries.
+    #[must_use]
+    pub fn with_query_patience(mut self, query: Duration) -> Self {
+        self.patience.query = query;
+        self
+    }
+
     /// The organisation's name.
     pub fn org(&self) -> &str {
         &self.org
