@@ -4,6 +4,8 @@
 //! environment as `PORTOLAN_HTTP__LISTEN` (two underscores for a dot), and on the command line as
 //! `--set http.listen=…`.
 
+use crate::ingest::mapping::Mappings;
+use crate::ingest::mapping::config::{MappingConfig, indexed};
 use firmware_schemas::id::TenantId;
 use firmware_schemas::quantity::Metres;
 use serde::{Deserialize, Serialize};
@@ -254,6 +256,9 @@ section! {
         devices_max: usize = 1_000_000,
         /// A reading outside its limits: `enforce` refuses the frame, `flag` keeps it as suspect, `off`.
         limits: Limits = Limits::Flag,
+        /// Topics outside the contract whose messages become readings: JSON, line protocol, bare values.
+        #[serde(deserialize_with = "indexed")]
+        mappings: Vec<MappingConfig> = Vec::new(),
     }
 }
 /// What is done with a reading outside its limits.
@@ -461,9 +466,19 @@ impl Config {
         TenantId::new(&self.tenant).map_err(|why| ConfigError::Value { key: "tenant", why: why.to_string() })
     }
 
+    /// How messages of other topics become readings; checked when the configuration was loaded.
+    pub fn mappings(&self) -> Result<Mappings, ConfigError> {
+        let wrong = |why: crate::ingest::mapping::config::MappingError| ConfigError::Value {
+            key: "ingest.mappings",
+            why: why.to_string(),
+        };
+        Mappings::new(&self.ingest.mappings).map_err(wrong)
+    }
+
     fn check(&self) -> Result<(), ConfigError> {
         let wrong = |key, why: &str| Err(ConfigError::Value { key, why: why.to_owned() });
         self.tenant()?;
+        self.mappings()?;
         let embedded = &self.mqtt.embedded;
         if self.mqtt.broker == BrokerKind::Embedded {
             if embedded.listen.is_empty() && embedded.listen_tls.is_empty() {
@@ -594,5 +609,20 @@ mod tests {
         check(from("[store]\nretention_days = \"many\"", &[], &[]), &["file", "retention_days"]);
         check(from("tenant = \"a/b\"", &[], &[]), &["tenant", "'/'"]);
         check(from("[store]\nretention_days = 0", &[], &[]), &["store.retention_days"]);
+        let mapping =
+            "[[ingest.mappings]]\ntopics = [\"a/{device}\"]\nformat = \"json\"\nsite = \"WH\"\ndevice = \"{device}\"\n";
+        assert!(from(mapping, &[], &[]).is_ok());
+        let second = format!("{mapping}{}", mapping.replace("a/", "b/"));
+        check(from(&format!("{second}jsn = 1"), &[], &[]), &["file", "mapping 1", "jsn"]);
+        check(
+            from(&format!("{second}time = {{ field = \"ts\", format = \"noon\" }}"), &[], &[]),
+            &["mapping 1", "noon"],
+        );
+        check(
+            from(&format!("{mapping}{mapping}"), &[], &[]),
+            &["ingest.mappings", "mapping 1", "topics", "a/{device}"],
+        );
+        let listed = from(mapping, &[], &[]).unwrap().listed();
+        assert!(listed.iter().any(|(name, value, _)| name == "ingest.mappings" && value.contains("a/{device}")));
     }
 }

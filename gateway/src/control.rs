@@ -11,6 +11,7 @@
 //! judged against all that came before it. Nobody else sees it: what is published is the clone that was
 //! taken when a batch was closed, and only once that batch is durable.
 
+use crate::ingest::mapping::{Mapped, MappedFrame, Mappings};
 use bytes::Bytes;
 use firmware_schemas::codec::{self, Encoding, Frame};
 use firmware_schemas::command::{Action, CommandFrame};
@@ -22,6 +23,7 @@ use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::topic::{Channel, Topic, topic};
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use twin::alert::{self, AlertRules};
 use twin::observe::ObserveRules;
 use twin::state::QuarantineRecord;
@@ -239,6 +241,8 @@ pub struct ControlConfig {
     pub observe: ObserveRules,
     /// The rules for alerts.
     pub alerts: AlertRules,
+    /// How messages of topics outside the contract become readings.
+    pub mappings: Arc<Mappings>,
 }
 
 #[derive(Debug)]
@@ -448,7 +452,7 @@ impl<T> Control<T> {
     }
 
     fn frame_arrived(&mut self, topic: &str, payload: &[u8], now: Timestamp) -> Result<(), Broken> {
-        match self.take(topic, payload, now)? {
+        match self.take(topic, payload, now, now)? {
             Ok(()) => Ok(()),
             Err((refused_by, reason)) => self.quarantine(topic, payload, refused_by, reason, now),
         }
@@ -473,9 +477,24 @@ impl<T> Control<T> {
     }
 
     /// Decodes a message and records what follows from it; or says why not, and nothing has changed.
-    fn take(&mut self, topic: &str, payload: &[u8], now: Timestamp) -> Result<Result<(), (RefusedBy, String)>, Broken> {
+    /// It came at `arrived_at`, which is before `now` when it was in quarantine.
+    fn take(
+        &mut self,
+        topic: &str,
+        payload: &[u8],
+        arrived_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<Result<(), (RefusedBy, String)>, Broken> {
         let parsed = match Topic::parse(topic) {
             Ok(parsed) => parsed,
+            // No mapping covers a topic of the contract: that is checked when they are loaded.
+            Err(why) if !self.config.mappings.is_empty() => {
+                return match self.config.mappings.decode(topic, payload, arrived_at) {
+                    Some(Ok(mapped)) => self.take_mapped(mapped, now),
+                    Some(Err(why)) => Ok(Err((RefusedBy::Frame, why.to_string()))),
+                    None => Ok(Err((RefusedBy::Topic, format!("{why}, and no mapping covers it")))),
+                };
+            }
             Err(why) => return Ok(Err((RefusedBy::Topic, why.to_string()))),
         };
         if parsed.tenant != self.config.tenant.as_str() {
@@ -509,6 +528,46 @@ impl<T> Control<T> {
         }
     }
 
+    /// Takes all frames of a payload, or none.
+    fn take_mapped(&mut self, mapped: Mapped, now: Timestamp) -> Result<Result<(), (RefusedBy, String)>, Broken> {
+        let Mapped { frames, units } = mapped;
+        if let Some(at) = Channel::UP.iter().position(|channel| *channel == Channel::Telemetry) {
+            self.open.counts.messages[at] += 1;
+        }
+        if frames.len() > 1 {
+            // On a clone first, since each frame is judged against those before it.
+            let (mut trial, mut touched) = (self.twin.clone(), Vec::new());
+            for MappedFrame { site, frame } in &frames {
+                let frame = Frame::Telemetry(vec![frame.clone()]);
+                match trial.observe(site, frame, now, &self.config.observe) {
+                    Ok(facts) => {
+                        for fact in facts {
+                            trial.apply(trial.revision + 1, &fact, &mut touched)?;
+                        }
+                    }
+                    Err(refusal) => return Ok(Err((RefusedBy::Twin, refusal.to_string()))),
+                }
+            }
+        }
+        for MappedFrame { site, frame } in frames {
+            match self.twin.observe(&site, Frame::Telemetry(vec![frame]), now, &self.config.observe) {
+                Ok(facts) => {
+                    self.open.counts.duplicates += u64::from(facts.is_empty());
+                    for mut fact in facts {
+                        if let Fact::SeriesDefined { metric, unit, .. } = &mut fact
+                            && let Some(known) = units.get(metric)
+                        {
+                            unit.clone_from(known);
+                        }
+                        self.record(fact, now)?;
+                    }
+                }
+                Err(refusal) => return Ok(Err((RefusedBy::Twin, refusal.to_string()))),
+            }
+        }
+        Ok(Ok(()))
+    }
+
     fn observe(&mut self, site: &SiteId, frame: Frame, now: Timestamp) -> Result<Result<(), String>, Broken> {
         match self.twin.observe(site, frame, now, &self.config.observe) {
             Ok(facts) => {
@@ -538,8 +597,8 @@ impl<T> Control<T> {
                 let Some(record) = self.twin.quarantine.get(&id) else {
                     return Ok(Err(not_found("quarantined payload", id.0)));
                 };
-                let topic = record.topic.clone();
-                match self.take(&topic, &payload, now)? {
+                let (topic, arrived_at) = (record.topic.clone(), record.received_at);
+                match self.take(&topic, &payload, arrived_at, now)? {
                     Ok(()) => {
                         self.record(Fact::QuarantineResolved { id, at: now, discarded: false }, now)?;
                         Ok(Ok(Reply::Done))

@@ -169,8 +169,14 @@ impl Server {
             health: health.clone(),
             tenant: tenant.clone(),
         };
+        let control = ControlConfig {
+            tenant,
+            observe: config.observe_rules(),
+            alerts: config.alert_rules(),
+            mappings: Arc::new(config.mappings()?),
+        };
         let parts = Parts {
-            control: ControlConfig { tenant, observe: config.observe_rules(), alerts: config.alert_rules() },
+            control,
             twin: recovered.twin,
             journal: recovered.journal,
             snapshots: recovered.disk,
@@ -306,7 +312,8 @@ fn start_mqtt(
             let external = &config.mqtt.external;
             let broker = broker_address(config)?;
             let group = (!external.shared_group.is_empty()).then_some(external.shared_group.as_str());
-            let filters = upward_filters(&config.tenant()?, group);
+            let mut filters = upward_filters(&config.tenant()?, group);
+            filters.extend(config.mappings()?.subscriptions(group));
             let link_config = LinkConfig {
                 in_flight_max: external.in_flight_max,
                 ..LinkConfig::new(broker.clone(), external.client_id.clone(), filters)
@@ -366,7 +373,8 @@ fn broker_config(config: &Config) -> Result<BrokerConfig, StartError> {
             users.push(Credentials { user: user.to_owned(), password: Secret::new(password) });
         }
     }
-    Ok(BrokerConfig { listen_tls: tls.collect(), users, ..BrokerConfig::new(embedded.listen.clone()) })
+    let mappings = Arc::new(config.mappings()?);
+    Ok(BrokerConfig { listen_tls: tls.collect(), users, mappings, ..BrokerConfig::new(embedded.listen.clone()) })
 }
 
 /// Where the external broker is and how to be let in.

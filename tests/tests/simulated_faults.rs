@@ -201,6 +201,7 @@ impl<'a> World<'a> {
             tenant: devices::TENANT.parse::<TenantId>().unwrap(),
             observe: twin::observe::ObserveRules { retention, ..Default::default() },
             alerts: twin::alert::AlertRules::default(),
+            mappings: Arc::default(),
         };
         let config = PlaneConfig {
             control,

@@ -15,6 +15,7 @@
 //! The broker has its own threads, so a flood of connections does not slow HTTP.
 
 use super::letter::{Letter, enqueue};
+use super::mapping::Mappings;
 use super::{Ack, Credentials, Inbound, PACKET_BYTES_MAX, is_upward};
 use crate::ports::{Bus, BusError, Ticket, Undelivered};
 use async_trait::async_trait;
@@ -65,6 +66,8 @@ pub struct BrokerConfig {
     pub queue_max: usize,
     pub connections_max: usize,
     pub threads: usize,
+    /// Topics outside the contract that go to the core too.
+    pub mappings: Arc<Mappings>,
 }
 
 /// A TLS listener with its certificate chain and key, PEM files.
@@ -90,6 +93,7 @@ impl BrokerConfig {
             queue_max: 4_096,
             connections_max: 100_000,
             threads: 2,
+            mappings: Arc::default(),
         }
     }
 }
@@ -140,7 +144,7 @@ impl Broker {
             .worker_threads(config.threads.max(1))
             .enable_all()
             .build()?;
-        let gate = Arc::new(Gate::new(inbound));
+        let gate = Arc::new(Gate::new(inbound, config.mappings.clone()));
         let (letters, queue) = mpsc::channel(config.queue_max.max(1));
         // Not `block_on`, which panics on a thread of another runtime.
         let (started, answer) = std::sync::mpsc::sync_channel(1);
@@ -285,6 +289,7 @@ fn settings(config: &BrokerConfig, address: SocketAddr) -> Builder {
 #[derive(Debug)]
 struct Gate {
     inbound: mpsc::Sender<Inbound>,
+    mappings: Arc<Mappings>,
     open: AtomicBool,
     waiting: AtomicUsize,
     idle: Notify,
@@ -295,14 +300,20 @@ struct Gate {
 struct NotDurable;
 
 impl Gate {
-    fn new(inbound: mpsc::Sender<Inbound>) -> Self {
+    fn new(inbound: mpsc::Sender<Inbound>, mappings: Arc<Mappings>) -> Self {
         Self {
             inbound,
+            mappings,
             open: AtomicBool::new(true),
             waiting: AtomicUsize::new(0),
             idle: Notify::new(),
             counters: GateCounters::default(),
         }
+    }
+
+    /// Whether messages of this topic go to the core.
+    fn is_for_core(&self, topic: &str) -> bool {
+        is_upward(topic) || self.mappings.covers(topic)
     }
 
     /// Waits until the core has room for a message and, unless nobody waits for an answer, until it is
@@ -372,7 +383,7 @@ impl Handler for Publishing {
         let Parameter::MessagePublishCheckAcl(_, publish) = parameter else {
             return (true, so_far);
         };
-        if !is_upward(&publish.topic) {
+        if !self.0.is_for_core(&publish.topic) {
             return (true, so_far);
         }
         match self.0.admit(&publish.inner, publish.qos != QoS::AtMostOnce).await {
@@ -396,7 +407,7 @@ impl Handler for Wills {
     async fn hook(&self, parameter: &Parameter, so_far: Option<HookResult>) -> ReturnType {
         if let Parameter::MessagePublish(_, from, publish) = parameter
             && matches!(from.typ(), FromType::LastWill)
-            && is_upward(&publish.topic)
+            && self.0.is_for_core(&publish.topic)
             && self.0.admit(&publish.inner, true).await.is_err()
             // A plane that has stopped says so itself, once.
             && !self.0.inbound.is_closed()

@@ -14,6 +14,7 @@
 
 pub mod broker;
 mod letter;
+pub mod mapping;
 pub mod mqtt;
 pub mod outbound;
 pub mod tls;

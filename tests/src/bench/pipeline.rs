@@ -33,7 +33,12 @@ impl Pipeline {
         std::fs::create_dir_all(folder.join(STORE_FOLDER))?;
         let (recovered, store) = recover(folder, JournalConfig::default(), StoreConfig::default(), &SystemClock)?;
         let tenant = TenantId::new(network.head().tenant.as_str())?;
-        let config = ControlConfig { tenant, observe: ObserveRules::default(), alerts: AlertRules::default() };
+        let config = ControlConfig {
+            tenant,
+            observe: ObserveRules::default(),
+            alerts: AlertRules::default(),
+            mappings: Arc::default(),
+        };
         let facts = recovered.twin.define(network, now);
         let control = Control::new(config, recovered.twin, now);
         let mut pipeline = Self { control, journal: recovered.journal, store, written: (0, 0), newest: None };

@@ -160,8 +160,12 @@ impl Plane {
         let tenant = TenantId::new("acme").unwrap();
         let mut limits = Limits { reply_timeout: Duration::from_secs(5), ..Limits::default() };
         change(&mut limits);
-        let config =
-            ControlConfig { tenant: tenant.clone(), observe: ObserveRules::default(), alerts: AlertRules::default() };
+        let config = ControlConfig {
+            tenant: tenant.clone(),
+            observe: ObserveRules::default(),
+            alerts: AlertRules::default(),
+            mappings: Arc::default(),
+        };
         let control = Control::new(config, Twin::default(), start);
         let published = Arc::new(ArcSwap::from_pointee(Published::default()));
         let hub = Arc::new(Hub::new(1_000, 0));
