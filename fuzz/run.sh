@@ -5,10 +5,10 @@ set -eu
 cd "$(dirname "$0")"
 secs=${1:-60}
 [ $# -gt 0 ] && shift
-[ $# -gt 0 ] || set -- topic fact frame network line
+[ $# -gt 0 ] || set -- topic fact frame network line mapping
 golden=../firmware-schemas/golden
 
-mkdir -p corpus/frame corpus/fact corpus/topic corpus/network corpus/line
+mkdir -p corpus/frame corpus/fact corpus/topic corpus/network corpus/line corpus/mapping
 at=0
 for channel in birth telemetry event position status reported ack; do
     for file in "$golden"/valid/$channel-*.json "$golden"/valid/$channel-*.cbor "$golden"/bad/$channel-*.json "$golden"/bad/$channel-*.cbor; do
@@ -23,6 +23,7 @@ while read -r name hex; do
     printf "$(printf %s "$hex" | sed 's/../\\x&/g')" >"corpus/fact/$name"
 done <"$golden/facts-v1.txt"
 cp seeds/network/* corpus/network/
+cp seeds/mapping/* corpus/mapping/
 
 for target in "$@"; do
     cargo +nightly fuzz run "$target" -- -max_total_time="$secs" -timeout=10 -rss_limit_mb=2048 -max_len=65536 \

@@ -8,5 +8,6 @@
 mod bad_input;
 mod history;
 mod influx;
+mod mapped;
 mod no_loss;
 mod retail;

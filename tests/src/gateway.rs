@@ -21,6 +21,8 @@ pub struct GatewayOptions {
     pub network: Option<PathBuf>,
     /// An external broker's port; the embedded broker when `None`.
     pub broker: Option<u16>,
+    /// A configuration file.
+    pub config: Option<PathBuf>,
     /// More `KEY=VALUE` settings.
     pub set: Vec<String>,
     /// The tenant.
@@ -40,7 +42,7 @@ impl GatewayOptions {
         fs::remove_dir_all(&data).ok();
         fs::create_dir_all(&data).expect("a data folder");
         let ports = (free_port(), free_port());
-        Self { data, network: None, broker: None, set: Vec::new(), tenant: "t".to_owned(), ports }
+        Self { data, network: None, broker: None, config: None, set: Vec::new(), tenant: "t".to_owned(), ports }
     }
 }
 
@@ -97,6 +99,9 @@ impl Gateway {
             None => {
                 command.args(["--mqtt", &format!("127.0.0.1:{mqtt}")]);
             }
+        }
+        if let Some(config) = &options.config {
+            command.arg("--config").arg(config);
         }
         for set in &options.set {
             command.args(["--set", set]);
@@ -175,6 +180,17 @@ impl Gateway {
         let text = answer.text().expect("a body");
         assert!(status.is_success(), "{path}: {status} {text}");
         serde_json::from_str(&text).unwrap_or_else(|why| panic!("{path}: {why}: {text}"))
+    }
+
+    /// Status and JSON of a GET.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    #[must_use]
+    pub fn try_get(&self, path: &str) -> (u16, serde_json::Value) {
+        let answer =
+            self.client.get(self.url(path)).send().unwrap_or_else(|why| panic!("{path}: {why}\n{}", self.log()));
+        (answer.status().as_u16(), answer.json().unwrap_or_default())
     }
 
     /// All items of a listing, page by page.
