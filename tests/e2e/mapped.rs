@@ -78,7 +78,10 @@ fn redrive(gateway: &Gateway, entry: &serde_json::Value) -> serde_json::Value {
 }
 
 /// The same story for either broker.
-fn story(test: &str, broker: Option<u16>, send: &dyn Fn(&Gateway, &[(String, String)])) {
+/// Topics and payloads.
+type Messages = [(String, String)];
+
+fn story(test: &str, broker: Option<u16>, send: &dyn Fn(&Gateway, &Messages)) {
     let mut options = options(test, MAPPINGS);
     options.broker = broker;
     let gateway = Gateway::start(&options);
