@@ -6,6 +6,7 @@
 //!                └─ http reads the published twin and the store, and sends requests
 //! ```
 
+pub mod caller;
 pub mod clock;
 pub mod config;
 pub mod control;

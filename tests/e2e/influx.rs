@@ -526,3 +526,51 @@ fn check_reads_and_doctor(gateway: Gateway, options: &GatewayOptions) {
     let ours = findings.as_array().expect("findings").iter().find(|it| it["what"].to_string().contains("InfluxDB"));
     assert!(ours.is_some_and(|it| it["ok"] == true), "{findings:#}");
 }
+
+/// Takes every batch, and never answers a question; gives the moments at which questions were given up.
+fn silent_influx() -> (String, std::sync::mpsc::Receiver<()>) {
+    use std::io::{Read as _, Write as _};
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("http://{}", listener.local_addr().expect("its address"));
+    let (tell, given_up) = std::sync::mpsc::channel();
+    thread::spawn(move || {
+        for mut socket in listener.incoming().flatten() {
+            let tell = tell.clone();
+            thread::spawn(move || {
+                let (mut heard, mut is_question) = (vec![0; 1 << 16], false);
+                while let Ok(n @ 1..) = socket.read(&mut heard) {
+                    is_question |= heard[..n].starts_with(b"POST /query");
+                    if !is_question {
+                        socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").ok();
+                    }
+                }
+                if is_question {
+                    tell.send(()).ok();
+                }
+            });
+        }
+    });
+    (url, given_up)
+}
+
+#[test]
+fn a_question_whose_asker_has_left_is_given_up() {
+    let (url, given_up) = silent_influx();
+    let mut options = with_network("influx_left");
+    let token = options.data.with_extension("token");
+    fs::write(&token, OPERATOR_TOKEN).expect("a token file");
+    options.set = vec![
+        "store.kind=influxdb2".to_owned(),
+        format!("store.influxdb2.url={url}"),
+        format!("store.influxdb2.token_file={}", token.display()),
+    ];
+    let gateway = Gateway::start(&options);
+    let publisher = Publisher::start("one", gateway.mqtt_port(), 10);
+    let (topic, payload) = message(0, base_millis());
+    publisher.send(0, topic, payload);
+    assert_eq!(publisher.finish(true).len(), 1);
+    let impatient = reqwest::blocking::Client::builder().timeout(Duration::from_millis(500)).build().expect("a client");
+    let asked = impatient.get(gateway.url("/v1/devices/d0/metrics/x/readings")).send();
+    assert!(asked.is_err_and(|why| why.is_timeout()), "nobody answers");
+    given_up.recv_timeout(Duration::from_secs(5)).expect("InfluxDB's connection is closed soon after");
+}

@@ -77,10 +77,10 @@ fn redrive(gateway: &Gateway, entry: &serde_json::Value) -> serde_json::Value {
     body
 }
 
-/// The same story for either broker.
 /// Topics and payloads.
 type Messages = [(String, String)];
 
+/// The same story for either broker.
 fn story(test: &str, broker: Option<u16>, send: &dyn Fn(&Gateway, &Messages)) {
     let mut options = options(test, MAPPINGS);
     options.broker = broker;

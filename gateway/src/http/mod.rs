@@ -33,6 +33,7 @@ mod tests;
 pub use serve::serve;
 
 use self::error::{Kind, Problem};
+use crate::caller::Presence;
 use crate::control::{Reply, Request, RequestError};
 use crate::instrument::{Health, Metrics};
 use crate::journal::JournalReader;
@@ -171,7 +172,7 @@ impl App {
         }
     }
 
-    /// Runs what reads the disk, or takes long, on a thread that may block.
+    /// Runs what reads the disk, or takes long, on a thread that may block; it can tell when the client has left.
     async fn blocking<T: Send + 'static>(
         self: &Arc<Self>,
         work: impl FnOnce(&App) -> Result<T, Problem> + Send + 'static,
@@ -179,10 +180,11 @@ impl App {
         let closed = |_closed| Problem::new(Kind::Unavailable, "the gateway is shutting down");
         let permit = Arc::clone(&self.reads).acquire_owned().await.map_err(closed)?;
         let app = Arc::clone(self);
-        let done = tokio::task::spawn_blocking(move || {
+        let presence = Presence::default();
+        let done = tokio::task::spawn_blocking(presence.around(move || {
             let _permit = permit;
             work(&app)
-        });
+        }));
         done.await.map_err(|why| Problem::new(Kind::Internal, format!("a read failed: {why}")))?
     }
 }

@@ -7,6 +7,7 @@
 use super::client::{InfluxClient, RequestError, Rows};
 use super::line::{MEASUREMENT, TIME_MAX, TIME_MIN, field_of_kind, quality_of_kind};
 use super::writer::Progress;
+use crate::caller::has_left;
 use crate::store::{
     BUCKETS_MAX, Bucket, NumberSummary, Page, Point, Result, SeriesId, Store, StoreError, StoreStats, Value,
 };
@@ -19,9 +20,12 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 use tokio::runtime::Runtime;
 
+/// How often a thread that waits looks whether its caller still does.
+const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// The most rows that one request asks for.
 const ROWS_MAX: usize = 10_000;
 
@@ -426,8 +430,19 @@ impl InfluxStore {
         let stopped = || odd("the store is stopping");
         let (tell, hear) = std::sync::mpsc::sync_channel(1);
         let runtime = self.runtime.as_ref().ok_or_else(stopped)?;
-        runtime.spawn(async move { tell.send(question.await) });
-        hear.recv().ok().ok_or_else(stopped)?
+        let asking = runtime.spawn(async move { tell.send(question.await) });
+        loop {
+            match hear.recv_timeout(LOOK_EVERY) {
+                Ok(answer) => return answer,
+                Err(RecvTimeoutError::Timeout) if has_left() => {
+                    // Dropping the question closes its connection, at which InfluxDB stops working on it.
+                    asking.abort();
+                    return Err(odd("whoever asked has left"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Err(stopped()),
+            }
+        }
     }
 }
 
