@@ -43,6 +43,7 @@ pub type StopFeed = Box<dyn FnOnce() + Send>;
 
 impl Readings {
     /// Opens the store that `config` names. `disk` is the journal's.
+    #[cfg_attr(not(feature = "influxdb2"), expect(unused_variables, reason = "only a database needs them"))]
     pub fn open(
         config: &Config,
         disk: &Arc<dyn Disk>,
