@@ -11,4 +11,6 @@
 //! commands give the same bytes.
 
 pub mod rng;
+pub mod situation;
+pub mod theory;
 pub mod world;
