@@ -31,6 +31,14 @@ pub enum Purpose {
     Character = 9,
     /// Accidents of a single frame.
     FrameFault = 10,
+    /// What customers ask for in the kernel.
+    KernelDemand = 32,
+    /// Lead times in the kernel.
+    KernelLeadTime = 33,
+    /// Which of those who cannot be served wait, in the kernel.
+    KernelPatience = 34,
+    /// Beginnings and durations of random disruptions.
+    Disruption = 35,
 }
 
 /// A number for a text that is the same in every run and build.
@@ -68,6 +76,11 @@ impl BlockKey {
     /// For a seed and a purpose.
     pub fn new(seed: u64, purpose: Purpose) -> Self {
         Self(key(seed, purpose))
+    }
+
+    /// The key itself.
+    pub(crate) fn words(self) -> [u32; 2] {
+        self.0
     }
 }
 
