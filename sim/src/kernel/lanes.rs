@@ -3,8 +3,19 @@
 //! Plain arrays and loops of a fixed length; the compiler makes vector instructions of them where
 //! [`super::dispatch`] allows it to. With `W = 1` they are ordinary integers, and give the same.
 
-use std::array::from_fn;
 use std::ops::{Add, AddAssign, BitAnd, BitOr, Sub, SubAssign};
+
+/// An array by lane. In place of [`std::array::from_fn`], which is not always inlined, and then costs a call a lane.
+#[inline(always)]
+pub(super) fn by_lane<T: Copy + Default, const W: usize>(mut lane: impl FnMut(usize) -> T) -> [T; W] {
+    let mut all = [T::default(); W];
+    let mut l = 0;
+    while l < W {
+        all[l] = lane(l);
+        l += 1;
+    }
+    all
+}
 
 /// One `i32` a lane. As a mask it is 0 or −1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -17,7 +28,7 @@ impl<const W: usize> V<W> {
 
     #[inline(always)]
     pub(super) fn from_fn(lane: impl FnMut(usize) -> i32) -> Self {
-        Self(from_fn(lane))
+        Self(by_lane(lane))
     }
 
     #[inline(always)]
@@ -27,24 +38,24 @@ impl<const W: usize> V<W> {
 
     #[inline(always)]
     pub(super) fn min(self, other: Self) -> Self {
-        Self(from_fn(|l| if self.0[l] < other.0[l] { self.0[l] } else { other.0[l] }))
+        Self(by_lane(|l| if self.0[l] < other.0[l] { self.0[l] } else { other.0[l] }))
     }
 
     #[inline(always)]
     pub(super) fn max(self, other: Self) -> Self {
-        Self(from_fn(|l| if self.0[l] > other.0[l] { self.0[l] } else { other.0[l] }))
+        Self(by_lane(|l| if self.0[l] > other.0[l] { self.0[l] } else { other.0[l] }))
     }
 
     /// A mask of the lanes where it is above the other.
     #[inline(always)]
     pub(super) fn above(self, other: Self) -> Self {
-        Self(from_fn(|l| -i32::from(self.0[l] > other.0[l])))
+        Self(by_lane(|l| -i32::from(self.0[l] > other.0[l])))
     }
 
     /// A mask of the lanes where it is at or below the other.
     #[inline(always)]
     pub(super) fn at_most(self, other: Self) -> Self {
-        Self(from_fn(|l| -i32::from(self.0[l] <= other.0[l])))
+        Self(by_lane(|l| -i32::from(self.0[l] <= other.0[l])))
     }
 
     /// A mask of the lanes above 0.
@@ -56,18 +67,18 @@ impl<const W: usize> V<W> {
     /// 1 in the lanes above 0, else 0.
     #[inline(always)]
     pub(super) fn sign(self) -> Self {
-        Self(from_fn(|l| i32::from(self.0[l] > 0)))
+        Self(by_lane(|l| i32::from(self.0[l] > 0)))
     }
 
     #[inline(always)]
     pub(super) fn not(self) -> Self {
-        Self(from_fn(|l| !self.0[l]))
+        Self(by_lane(|l| !self.0[l]))
     }
 
     /// Where this mask is set `a`, else `b`.
     #[inline(always)]
     pub(super) fn pick(self, a: Self, b: Self) -> Self {
-        Self(from_fn(|l| (a.0[l] & self.0[l]) | (b.0[l] & !self.0[l])))
+        Self(by_lane(|l| (a.0[l] & self.0[l]) | (b.0[l] & !self.0[l])))
     }
 
     /// Whether any bit of any lane is set.
@@ -84,18 +95,18 @@ impl<const W: usize> V<W> {
     #[inline(always)]
     pub(super) fn divided_up(self, by: Self) -> Self {
         // Exact: a quotient of 32-bit integers that is no integer is at least 2^-31 away from one.
-        Self(from_fn(|l| (f64::from(self.0[l]) / f64::from(by.0[l])).ceil() as i32))
+        Self(by_lane(|l| (f64::from(self.0[l]) / f64::from(by.0[l])).ceil() as i32))
     }
 
     /// `self` divided by `by` (at least 1), rounded down; both at least 0.
     #[inline(always)]
     pub(super) fn divided_down(self, by: Self) -> Self {
-        Self(from_fn(|l| (f64::from(self.0[l]) / f64::from(by.0[l])).floor() as i32))
+        Self(by_lane(|l| (f64::from(self.0[l]) / f64::from(by.0[l])).floor() as i32))
     }
 
     #[inline(always)]
     pub(super) fn times(self, by: Self) -> Self {
-        Self(from_fn(|l| self.0[l].wrapping_mul(by.0[l])))
+        Self(by_lane(|l| self.0[l].wrapping_mul(by.0[l])))
     }
 }
 
@@ -103,7 +114,7 @@ impl<const W: usize> Add for V<W> {
     type Output = Self;
     #[inline(always)]
     fn add(self, other: Self) -> Self {
-        Self(from_fn(|l| self.0[l].wrapping_add(other.0[l])))
+        Self(by_lane(|l| self.0[l].wrapping_add(other.0[l])))
     }
 }
 
@@ -111,7 +122,7 @@ impl<const W: usize> Sub for V<W> {
     type Output = Self;
     #[inline(always)]
     fn sub(self, other: Self) -> Self {
-        Self(from_fn(|l| self.0[l].wrapping_sub(other.0[l])))
+        Self(by_lane(|l| self.0[l].wrapping_sub(other.0[l])))
     }
 }
 
@@ -133,7 +144,7 @@ impl<const W: usize> BitAnd for V<W> {
     type Output = Self;
     #[inline(always)]
     fn bitand(self, other: Self) -> Self {
-        Self(from_fn(|l| self.0[l] & other.0[l]))
+        Self(by_lane(|l| self.0[l] & other.0[l]))
     }
 }
 
@@ -141,6 +152,6 @@ impl<const W: usize> BitOr for V<W> {
     type Output = Self;
     #[inline(always)]
     fn bitor(self, other: Self) -> Self {
-        Self(from_fn(|l| self.0[l] | other.0[l]))
+        Self(by_lane(|l| self.0[l] | other.0[l]))
     }
 }

@@ -128,3 +128,6 @@ fn work_with(threads: usize, work: &(impl Fn() -> Tally + Sync)) -> Tally {
         sum
     })
 }
+
+#[cfg(test)]
+mod tests;

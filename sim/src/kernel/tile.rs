@@ -11,7 +11,7 @@
 use std::array::from_fn;
 
 use super::calendar::{CLOSED, Calendar, state};
-use super::lanes::V;
+use super::lanes::{V, by_lane};
 use super::model::{
     DemandShape, FromShape, Group, LeadShape, Model, NONE, NodeShape, PolicyShape, RoundingShape, UnmetShape,
 };
@@ -1118,7 +1118,7 @@ fn demand<const W: usize>(
     if shape.has_factor {
         let factors = &model.situation.factors;
         let words = word(node);
-        let factor: [u32; W] = from_fn(|l| match node.factor[l] {
+        let factor: [u32; W] = by_lane(|l| match node.factor[l] {
             NONE => FACTOR_ONE,
             row => {
                 let row = &factors[row as usize];

@@ -8,6 +8,8 @@
 //! [`crate::kernel::Model`] is made from it. Everything is counted in pieces and days; day 0 begins at
 //! [`Situation::start`].
 
+mod by_hand;
+
 use std::sync::Arc;
 
 use firmware_schemas::id::{LaneId, SiteId, SkuId};

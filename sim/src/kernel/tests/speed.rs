@@ -1,0 +1,44 @@
+//! `cargo test --release -p sim -- --ignored --nocapture kernel_speed`
+
+use super::*;
+use std::time::Instant;
+
+#[track_caller]
+fn measure(name: &str, model: &Model, replications: u32, effort: Effort<'_>) {
+    #[expect(clippy::disallowed_methods, reason = "a measurement")]
+    let begun = Instant::now();
+    let tally = model.run(1, 0..replications, effort).unwrap();
+    let secs = begun.elapsed().as_secs_f64();
+    let days = model.position_days() as f64 * f64::from(replications);
+    let fill = tally.total(0, Stat::ServedAtOnce) as f64 / tally.total(0, Stat::Demand).max(1) as f64;
+    eprintln!("{name:40} {:8.1} million SKU-site-days/s, {secs:.3} s, fill rate {fill:.3}", days / secs / 1e6);
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn kernel_speed() {
+    for (name, scalar) in [("16 lanes", false), ("1 lane", true)] {
+        let effort = Effort { scalar, ..Effort::default() };
+        let many = |n: u32, demand: &dyn Fn(u32) -> Demand| {
+            let mut s = Situation::empty();
+            let site = s.add_site("A", 0);
+            for i in 0..n {
+                let sku = s.add_sku(&format!("SKU-{i}"));
+                s.add(StockPosition {
+                    on_hand: 30,
+                    policy: Policy::MinMax { min: 20, max: 40 },
+                    demand: demand(i),
+                    ..StockPosition::new(site, sku).from(Origin::Outside { site: None }, Route::days(3))
+                });
+            }
+            s
+        };
+        let random = model(many(600, &|i| poisson(f64::from(i % 40) / 10.0 + 0.1)), 365);
+        measure(&format!("single stocks, random demand, {name}"), &random, 100, effort);
+        let history: Vec<u32> = (0..365).map(|i| i * 7 % 11).collect();
+        let replay = model(many(20_000, &|_| Demand::history(&history)), 365);
+        measure(&format!("single stocks, history, {name}"), &replay, 1, effort);
+        let chain = model(serial(&[(2, 30, 30), (4, 60, 60), (14, 150, 150)], poisson(5.0)), 365);
+        measure(&format!("chain of three, {name}"), &chain, 6_400, effort);
+    }
+}
