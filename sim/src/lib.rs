@@ -10,6 +10,7 @@
 //! Nothing here reads a clock, a file or a socket: time comes in, messages go out, and the same seed and
 //! commands give the same bytes.
 
+pub mod experiment;
 pub mod kernel;
 pub mod rng;
 pub mod situation;

@@ -50,7 +50,8 @@ pub(super) struct WayInfo {
     /// Days, if always the same.
     pub(super) fixed: Option<u16>,
     pub(super) table: u32,
-    pub(super) lanes: Vec<u32>,
+    /// Lanes, and metres on each.
+    pub(super) legs: Vec<(u32, i64)>,
 }
 
 /// The days of some replications.
@@ -121,7 +122,7 @@ impl Calendar {
                     LeadTime::Constant(days) => (Some((*days).max(1)), NONE, u32::from(*days)),
                     LeadTime::Random(pmf) => (None, self.tables.add(pmf), pmf.max().clamp(1, 730) as u32),
                 };
-                days.ways.push(WayInfo { fixed, table, lanes: Vec::new() });
+                days.ways.push(WayInfo { fixed, table, legs: Vec::new() });
                 days.days_max = longest.max(1);
             }
             let shut = |day: u32| {
@@ -141,7 +142,7 @@ impl Calendar {
                 }
             };
             days.days_max = days.days_max.max(u32::from(fixed.unwrap_or(1)));
-            days.ways.push(WayInfo { fixed, table, lanes: way.lanes.clone() });
+            days.ways.push(WayInfo { fixed, table, legs: way.legs() });
         }
         let delay_max = table.iter().flatten().map(|(_, delay)| u32::from(*delay)).max().unwrap_or(0);
         let lead_max = |way: &WayInfo| u32::from(way.fixed.unwrap_or(0));

@@ -8,6 +8,7 @@ use super::random::Tables;
 use super::routes::{Closures, Struck1, Way, Ways};
 use super::tally::Book;
 use crate::rng::{mix, subject};
+use firmware_schemas::network::TemperatureClass;
 use crate::situation::{
     Allocation, Capacity, Demand, LeadTime, Lateral, Origin, Policy, Rounding, Route, Situation, Smoothing, Sourcing,
     StockPosition, Struck, Transshipment, When,
@@ -177,9 +178,10 @@ pub(super) struct ArcParams {
     pub(super) lead_max: u16,
     pub(super) pair: u32,
     pub(super) prices: Vec<(i32, f64)>,
-    /// Order of the arc among those of its node, for [`Sourcing::Cheapest`].
     pub(super) mass_g: i64,
-    pub(super) way: Option<Arc<[u32]>>,
+    pub(super) is_cooled: bool,
+    /// Lanes, and metres on each.
+    pub(super) way: Option<Arc<[(u32, i64)]>>,
 }
 
 impl Model {
@@ -628,6 +630,7 @@ impl<'a> Builder<'a> {
             pair: NONE,
             lead_max: 1,
             mass_g: s.skus[p.sku as usize].mass.0 as i64,
+            is_cooled: s.skus[p.sku as usize].temperature != TemperatureClass::Dry,
             prices: source.prices.iter().map(|(from, price)| (*from as i32, *price)).collect(),
             ..ArcParams::default()
         };
@@ -667,7 +670,7 @@ impl<'a> Builder<'a> {
                     Some(way) => self.ways.is_scheduled(way) || self.touched.touch(s, way, from),
                     None => true,
                 };
-                params.way = usual.as_ref().map(|way| way.lanes.clone().into());
+                params.way = usual.as_ref().map(|way| way.legs().into());
                 let lead = if timetable {
                     params.pair = self.pair(from, p.site, NONE, None);
                     LeadShape::Timetable

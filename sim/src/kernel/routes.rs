@@ -27,12 +27,19 @@ pub(super) struct Struck1 {
 pub(super) struct Way {
     /// Its lanes, in order.
     pub(super) lanes: Vec<u32>,
+    /// How far each takes the goods on the day the way was found, detours included.
+    metres: Vec<i64>,
     /// Mean and variance of the time under way, in hours and hours², at the speeds of the day it was found.
     mean_h: f64,
     variance_h2: f64,
 }
 
 impl Way {
+    /// Lanes, and metres on each.
+    pub(super) fn legs(&self) -> Vec<(u32, i64)> {
+        self.lanes.iter().copied().zip(self.metres.iter().copied()).collect()
+    }
+
     /// The time under way in whole days, at least 1: always the same, or a distribution.
     pub(super) fn lead_days(&self) -> Result<u16, Pmf> {
         let (mean, sd) = (self.mean_h / 24.0, libm::sqrt(self.variance_h2) / 24.0);
@@ -71,6 +78,7 @@ pub(super) struct Closures {
     sites: BTreeMap<u32, Vec<(u32, u32)>>,
     lanes: BTreeMap<u32, Vec<(u32, u32)>>,
     slow: BTreeMap<u32, Vec<(u32, u32, f64)>>,
+    detours: BTreeMap<u32, Vec<(u32, u32, f64)>>,
 }
 
 impl Closures {
@@ -84,14 +92,14 @@ impl Closures {
                 Struck::SlowLane(lane, factor) => {
                     closures.slow.entry(*lane).or_default().push((*from, *until, *factor));
                 }
+                Struck::Detour(lane, factor) => {
+                    closures.slow.entry(*lane).or_default().push((*from, *until, *factor));
+                    closures.detours.entry(*lane).or_default().push((*from, *until, *factor));
+                }
                 Struck::LaneCapacity(..) | Struck::SiteCapacity(..) | Struck::Spoils(..) => {}
             }
         }
         closures
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.sites.is_empty() && self.lanes.is_empty() && self.slow.is_empty()
     }
 
     /// Whether any of it is known on `day`: it has begun and is not over.
@@ -127,9 +135,13 @@ impl Closures {
     }
 
     fn slowness(&self, lane: u32, hour: f64, known_on: Option<u32>) -> f64 {
+        Self::factor(self.slow.get(&lane), hour, known_on)
+    }
+
+    fn factor(spans: Option<&Vec<(u32, u32, f64)>>, hour: f64, known_on: Option<u32>) -> f64 {
         let day = (hour / 24.0) as u32;
         let known = |from: u32| known_on.is_none_or(|day| from <= day);
-        let spans = self.slow.get(&lane).into_iter().flatten();
+        let spans = spans.into_iter().flatten();
         spans.filter(|(from, until, _)| known(*from) && (*from..*until).contains(&day)).map(|span| span.2).product()
     }
 
@@ -206,7 +218,11 @@ impl<'a> Ways<'a> {
             mean_h += spec.lead_time_h * slowness;
             variance_h2 += spec.lead_time_sd_h * spec.lead_time_sd_h * slowness * slowness;
         }
-        Some(Way { lanes, mean_h, variance_h2 })
+        let metres = |lane: &u32| {
+            let farther = Closures::factor(closures.detours.get(lane), start, Some(day));
+            (self.situation.lanes[*lane as usize].distance.0 as f64 * farther) as i64
+        };
+        Some(Way { metres: lanes.iter().map(metres).collect(), lanes, mean_h, variance_h2 })
     }
 
     /// Days that goods lose on the way by waiting for departures and closures, when they leave at the end of

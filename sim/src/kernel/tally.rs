@@ -175,7 +175,8 @@ pub struct Tally {
     words_of_days: usize,
     cells: Vec<i64>,
     series: Vec<i64>,
-    grams: Vec<i64>,
+    /// By replication and lane: grams, gram-kilometres of dry goods, gram-kilometres of cooled goods.
+    carried: Vec<[i64; 3]>,
     departures: Vec<u64>,
 }
 
@@ -191,7 +192,7 @@ impl Tally {
             words_of_days,
             cells: vec![0; n * book.cells.len() * N_STATS],
             series: vec![0; n * book.tiers.len() * book.n_buckets * SERIES.len()],
-            grams: vec![0; n * book.n_lanes],
+            carried: vec![[0; 3]; n * book.n_lanes],
             departures: vec![0; n * book.n_lanes * words_of_days],
             replications,
         }
@@ -213,11 +214,16 @@ impl Tally {
         &mut self.series[at..at + SERIES.len()]
     }
 
+    /// Books goods that leave on lanes, with the metres on each.
     #[inline]
-    pub(super) fn carry(&mut self, replication: u32, lane: u32, day: u32, grams: i64) {
-        let at = self.at(replication) * self.n_lanes + lane as usize;
-        self.grams[at] += grams;
-        self.departures[at * self.words_of_days + day as usize / 64] |= 1 << (day % 64);
+    pub(super) fn carry(&mut self, replication: u32, legs: &[(u32, i64)], day: u32, grams: i64, is_cooled: bool) {
+        for (lane, metres) in legs {
+            let at = self.at(replication) * self.n_lanes + *lane as usize;
+            let carried = &mut self.carried[at];
+            carried[0] += grams;
+            carried[1 + usize::from(is_cooled)] += (i128::from(grams) * i128::from(*metres) / 1_000) as i64;
+            self.departures[at * self.words_of_days + day as usize / 64] |= 1 << (day % 64);
+        }
     }
 
     /// Adds what another thread counted of the same replications.
@@ -225,16 +231,18 @@ impl Tally {
         let sum = |to: &mut [i64], from: &[i64]| to.iter_mut().zip(from).for_each(|(to, from)| *to += from);
         sum(&mut self.cells, &other.cells);
         sum(&mut self.series, &other.series);
-        sum(&mut self.grams, &other.grams);
+        for (to, from) in self.carried.iter_mut().zip(&other.carried) {
+            sum(to, from);
+        }
         self.departures.iter_mut().zip(&other.departures).for_each(|(to, from)| *to |= from);
     }
 
     /// Adds later replications.
-    pub(super) fn append(&mut self, other: Self) {
+    pub(crate) fn append(&mut self, other: Self) {
         self.replications.end = other.replications.end;
         self.cells.extend(other.cells);
         self.series.extend(other.series);
-        self.grams.extend(other.grams);
+        self.carried.extend(other.carried);
         self.departures.extend(other.departures);
     }
 
@@ -265,7 +273,13 @@ impl Tally {
 
     /// Grams that a lane carried in one replication.
     pub fn grams(&self, replication: u32, lane: usize) -> i64 {
-        self.grams[self.at(replication) * self.n_lanes + lane]
+        self.carried[self.at(replication) * self.n_lanes + lane][0]
+    }
+
+    /// Tonne-kilometres on a lane in one replication: of dry goods, and of cooled ones.
+    pub fn tonne_km(&self, replication: u32, lane: usize) -> [f64; 2] {
+        let [_, dry, cooled] = self.carried[self.at(replication) * self.n_lanes + lane];
+        [dry as f64 / 1e6, cooled as f64 / 1e6]
     }
 
     /// Days of one replication on which anything left on a lane.

@@ -86,7 +86,6 @@ pub(super) struct Arc<const W: usize> {
     table: [u32; W],
     pair: [u32; W],
     subject: [[u32; W]; 2],
-    words: [[u32; W]; 4],
     has_way: bool,
     is_bounded: bool,
 }
@@ -189,7 +188,6 @@ impl<'a, const W: usize> Tile<'a, W> {
                     table: params.map(|p| p.table),
                     pair: params.map(|p| p.pair),
                     subject: [params.map(|p| p.subject as u32), params.map(|p| (p.subject >> 32) as u32)],
-                    words: [[0; W]; 4],
                     has_way: shape.lead == LeadShape::Timetable || params.iter().any(|p| p.way.is_some()),
                     is_bounded: bounded[a] || n_parts > 0,
                 }
@@ -885,10 +883,9 @@ impl<'a, const W: usize> Tile<'a, W> {
                     };
                     arrives[l] = self.arrive(a, l, leaves.0[l], day, days.max(1) + (today & 0xffff));
                     if l < self.n_lanes {
-                        let grams = i64::from(leaves.0[l]) * self.arc_params(a, l).mass_g;
-                        for lane in &way.lanes {
-                            tally.carry(self.replications[l], *lane, day, grams);
-                        }
+                        let params = self.arc_params(a, l);
+                        let grams = i64::from(leaves.0[l]) * params.mass_g;
+                        tally.carry(self.replications[l], &way.legs, day, grams, params.is_cooled);
                     }
                 }
             }
@@ -900,9 +897,7 @@ impl<'a, const W: usize> Tile<'a, W> {
                     && leaves.0[l] > 0
                 {
                     let grams = i64::from(leaves.0[l]) * params.mass_g;
-                    for lane in way.iter() {
-                        tally.carry(self.replications[l], *lane, day, grams);
-                    }
+                    tally.carry(self.replications[l], way, day, grams, params.is_cooled);
                 }
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use firmware_schemas::id::{SiteId, SkuId};
-use firmware_schemas::network::SiteKind;
+use firmware_schemas::network::{SiteKind, TemperatureClass};
 use firmware_schemas::quantity::{Grams, Position, Timestamp};
 
 use super::{
@@ -56,6 +56,7 @@ impl Situation {
             value_minor: 1_000,
             margin_minor: 0,
             shelf_life_days: None,
+            temperature: TemperatureClass::Dry,
         });
         self.skus.len() as u32 - 1
     }

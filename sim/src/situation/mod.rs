@@ -9,11 +9,12 @@
 //! [`Situation::start`].
 
 mod by_hand;
+pub mod carbon;
 
 use std::sync::Arc;
 
 use firmware_schemas::id::{LaneId, SiteId, SkuId};
-use firmware_schemas::network::{Mode, SiteKind};
+use firmware_schemas::network::{Mode, SiteKind, TemperatureClass};
 use firmware_schemas::quantity::{Grams, Metres, Position, Timestamp};
 
 use crate::theory::distribution::Pmf;
@@ -112,6 +113,8 @@ pub struct Sku {
     pub margin_minor: i64,
     /// Days from making to throwing away.
     pub shelf_life_days: Option<u16>,
+    /// How warm it may be; what is not dry travels cooled, and spoils where the cold fails.
+    pub temperature: TemperatureClass,
 }
 
 /// Goods at a place.
@@ -414,6 +417,8 @@ pub enum Struck {
     Lane(u32),
     /// A lane takes longer, by this factor.
     SlowLane(u32, f64),
+    /// A lane takes longer and goes as much farther, by this factor.
+    Detour(u32, f64),
     /// A lane takes other goods in a day, as a factor on its capacity.
     LaneCapacity(u32, f64),
     /// A site sends less, as a factor on [`Site::ships_per_day_max`].

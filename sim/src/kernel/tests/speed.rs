@@ -17,8 +17,17 @@ fn measure(name: &str, model: &Model, replications: u32, effort: Effort<'_>) {
 #[test]
 #[ignore = "a measurement"]
 fn kernel_speed() {
-    for (name, scalar) in [("16 lanes", false), ("1 lane", true)] {
-        let effort = Effort { scalar, ..Effort::default() };
+    all("16 lanes", Effort::default());
+}
+
+#[test]
+#[ignore = "a measurement"]
+fn kernel_speed_of_one_lane() {
+    all("1 lane", Effort { scalar: true, ..Effort::default() });
+}
+
+fn all(name: &str, effort: Effort<'_>) {
+    {
         let many = |n: u32, demand: &dyn Fn(u32) -> Demand| {
             let mut s = Situation::empty();
             let site = s.add_site("A", 0);
