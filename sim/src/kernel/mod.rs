@@ -25,7 +25,7 @@ mod trace;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-pub use model::Model;
+pub use model::{Model, TooLarge};
 pub use tally::{BUCKET_DAYS, SERIES, Stat, Tally};
 pub use trace::{DayOfPosition, Trace};
 

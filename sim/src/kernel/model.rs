@@ -16,8 +16,20 @@ use crate::situation::{
 
 /// No row, table or site.
 pub(super) const NONE: u32 = u32::MAX;
-/// The most pieces that may be anywhere: sums over a network and a week stay within 32 bits.
-pub(super) const PIECES_MAX: i64 = 1 << 27;
+/// The most pieces of a SKU: sums over a network and a week stay within 32 bits.
+const PIECES_MAX: i64 = 1 << 27;
+
+/// Quantities that the kernel cannot count.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{pieces} pieces of {sku:?} in {days} days are more than the simulator counts: at most 134217728; use a larger unit")]
+pub struct TooLarge {
+    /// Of what.
+    pub sku: String,
+    /// How many there may be.
+    pub pieces: u64,
+    /// In how long.
+    pub days: u32,
+}
 
 /// A supply network ready to be run any number of times. Immutable; runs share it between threads.
 #[derive(Clone, Debug)]
@@ -187,9 +199,47 @@ pub(super) struct ArcParams {
 impl Model {
     /// Makes a model of `situation` that runs for `days`, of which the first `warm_up_days` are not counted.
     ///
-    /// The situation must have passed [`Situation::check`]; what that refuses is not looked for here.
+    /// The situation must have passed [`Situation::check`] and [`Model::fits`]; what they refuse is not looked for
+    /// here.
     pub fn new(situation: Arc<Situation>, days: u32, warm_up_days: u32) -> Self {
         Builder::new(&situation, days).build(situation.clone(), warm_up_days)
+    }
+
+    /// Whether quantities stay within what the engine counts in, whatever happens in `days`: all stock, and all
+    /// demand at its highest factor with six standard deviations to spare, are at most 2²⁷ pieces of a SKU.
+    pub fn fits(situation: &Situation, days: u32) -> Result<(), TooLarge> {
+        let mut pieces = vec![0.0_f64; situation.skus.len()];
+        for position in &situation.positions {
+            let factor = |row: &Option<u32>| {
+                let row = row.map(|row| situation.factors[row as usize].iter().copied().max().unwrap_or(0));
+                row.map_or(1.0, |most| f64::from(most) / f64::from(crate::situation::FACTOR_ONE))
+            };
+            let days = f64::from(days);
+            let asked = match &position.demand {
+                Demand::None => 0.0,
+                Demand::Random { pieces, factor: row } => {
+                    (days * pieces.mean() + 6.0 * libm::sqrt(days * pieces.variance())) * factor(row)
+                }
+                Demand::History { pieces, factor: row } => {
+                    pieces.iter().map(|pieces| f64::from(*pieces)).sum::<f64>() * factor(row)
+                }
+            };
+            let level = match position.policy {
+                Policy::BaseStock { level } | Policy::EchelonBaseStock { level } => level,
+                Policy::MinMax { max, .. } => max,
+                Policy::ReorderLot { reorder_point, lot } => reorder_point.saturating_add(lot),
+                Policy::Forecast { safety, .. } => safety,
+                Policy::Never => 0,
+            };
+            let stock = position.on_hand.saturating_add(position.backorders).saturating_add(level.max(0));
+            let stock = stock.saturating_add(position.ordering.min).saturating_add(position.ordering.multiple);
+            let arriving: i64 = position.arriving.iter().map(|arrival| arrival.pieces).sum();
+            pieces[position.sku as usize] += asked + stock as f64 + arriving as f64;
+        }
+        match pieces.iter().position(|pieces| *pieces > PIECES_MAX as f64) {
+            Some(sku) => Err(TooLarge { sku: situation.skus[sku].sku.to_string(), pieces: pieces[sku] as u64, days }),
+            None => Ok(()),
+        }
     }
 
     /// What is run.
@@ -278,9 +328,15 @@ impl<'a> Builder<'a> {
     fn build(mut self, situation: Arc<Situation>, warm_up_days: u32) -> Model {
         let s = self.s;
         let heights = heights(s);
+        // By name, not by place in a list: whoever comes first in a shortage is the same in any order of sites.
+        let site_ranks = ranks(s.sites.iter().map(|site| &site.site));
+        let sku_ranks = ranks(s.skus.iter().map(|sku| &sku.sku));
         let mut grouped: BTreeMap<Shape, (Vec<NodeParams>, Vec<ArcParams>)> = BTreeMap::new();
         for mut component in self.components() {
-            component.sort_by_key(|at| (heights[*at as usize], s.positions[*at as usize].sku, s.positions[*at as usize].site));
+            component.sort_by_key(|at| {
+                let position = &s.positions[*at as usize];
+                (heights[*at as usize], sku_ranks[position.sku as usize], site_ranks[position.site as usize])
+            });
             let (shape, nodes, arcs) = self.member(&component);
             let group = grouped.entry(shape).or_default();
             group.0.extend(nodes);
@@ -710,6 +766,16 @@ impl<'a> Builder<'a> {
             pairs.len() as u32 - 1
         })
     }
+}
+
+/// The place of each in the order of their names.
+pub(super) fn ranks<T: Ord>(names: impl Iterator<Item = T>) -> Vec<u32> {
+    let names: Vec<T> = names.collect();
+    let mut order: Vec<usize> = (0..names.len()).collect();
+    order.sort_by(|a, b| names[*a].cmp(&names[*b]));
+    let mut ranks = vec![0; names.len()];
+    order.into_iter().zip(0..).for_each(|(at, rank)| ranks[at] = rank);
+    ranks
 }
 
 /// Bits by day of the run instead of by weekday.

@@ -5,6 +5,7 @@ use std::cmp::Reverse;
 
 use firmware_schemas::network::Mode;
 
+use super::model::ranks;
 use crate::situation::{Situation, Struck};
 use crate::theory::continuous::Gamma;
 use crate::theory::distribution::Pmf;
@@ -69,7 +70,9 @@ impl Way {
 /// Finds ways in one network. Ways are the same for all goods.
 pub(super) struct Ways<'a> {
     situation: &'a Situation,
+    /// By name, so that of two equally quick ways the same is taken in any order of lanes and sites.
     leaving: Vec<Vec<u32>>,
+    ranks: Vec<u32>,
 }
 
 /// What a set of disruptions does to sites and lanes.
@@ -162,10 +165,13 @@ impl Closures {
 impl<'a> Ways<'a> {
     pub(super) fn new(situation: &'a Situation) -> Self {
         let mut leaving = vec![Vec::new(); situation.sites.len()];
-        for (i, lane) in (0_u32..).zip(&situation.lanes) {
-            leaving[lane.from as usize].push(i);
+        let mut lanes: Vec<u32> = (0..situation.lanes.len() as u32).collect();
+        lanes.sort_by(|a, b| situation.lanes[*a as usize].lane.cmp(&situation.lanes[*b as usize].lane));
+        for lane in lanes {
+            leaving[situation.lanes[lane as usize].from as usize].push(lane);
         }
-        Self { situation, leaving }
+        let ranks = ranks(situation.sites.iter().map(|site| &site.site));
+        Self { situation, leaving, ranks }
     }
 
     /// The quickest way for goods that leave at the end of `day`, as one knows then; without air if there is one.
@@ -177,9 +183,9 @@ impl<'a> Ways<'a> {
         let mut best: Vec<f64> = vec![f64::INFINITY; self.leaving.len()];
         let mut by: Vec<u32> = vec![u32::MAX; self.leaving.len()];
         let start = f64::from(day + 1) * 24.0;
-        let mut open = BinaryHeap::from([(Reverse(start.to_bits()), Reverse(from))]); // positive floats order as bits
+        let mut open = BinaryHeap::from([(Reverse(start.to_bits()), Reverse(self.ranks[from as usize]), from)]); // positive floats order as bits
         best[from as usize] = start;
-        while let Some((Reverse(bits), Reverse(site))) = open.pop() {
+        while let Some((Reverse(bits), _, site)) = open.pop() {
             let hour = f64::from_bits(bits);
             if hour > best[site as usize] {
                 continue;
@@ -196,7 +202,7 @@ impl<'a> Ways<'a> {
                 if at < best[spec.to as usize] && at - start <= HOURS_MAX {
                     best[spec.to as usize] = at;
                     by[spec.to as usize] = lane;
-                    open.push((Reverse(at.to_bits()), Reverse(spec.to)));
+                    open.push((Reverse(at.to_bits()), Reverse(self.ranks[spec.to as usize]), spec.to));
                 }
             }
         }

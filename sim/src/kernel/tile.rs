@@ -55,7 +55,7 @@ pub(super) struct Node<const W: usize> {
     permille: V<W>,
     subject: [[u32; W]; 2],
     words: [[u32; W]; 4],
-    counted: [V<W>; N_COUNTED],
+    pub(super) counted: [V<W>; N_COUNTED],
     sums: [[i64; W]; 4],
     purchases: [i64; W],
     forecast: [i64; W],
@@ -92,8 +92,8 @@ pub(super) struct Arc<const W: usize> {
 
 /// The state of a group in `W` lanes.
 pub(super) struct Tile<'a, const W: usize> {
-    model: &'a Model,
-    group: &'a Group,
+    pub(super) model: &'a Model,
+    pub(super) group: &'a Group,
     calendar: &'a Calendar,
     pub(super) nodes: Vec<Node<W>>,
     pub(super) arcs: Vec<Arc<W>>,
