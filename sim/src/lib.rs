@@ -11,4 +11,5 @@
 //! commands give the same bytes.
 
 pub mod rng;
+pub mod theory;
 pub mod world;
