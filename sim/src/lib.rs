@@ -7,6 +7,19 @@
 //!                               └──────────────── command(topic, payload) ◀────────────────────────┘
 //! ```
 //!
+//! [`theory`] has the closed forms and exact algorithms that kernels are judged by, and that searches start from:
+//!
+//! ```
+//! use sim::theory::newsvendor::{StockCosts, Timing, base_stock_discrete};
+//! use sim::theory::distribution::Pmf;
+//!
+//! let costs = StockCosts::new(1.0, 9.0)?; // of a piece left, and of a piece missing, at a day's end
+//! let demand = Pmf::poisson(5.0)?; // of a day
+//! let best = base_stock_discrete(costs, &demand, 2, Timing::OrderBeforeDemand)?;
+//! assert_eq!(best.level, 20);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! Nothing here reads a clock, a file or a socket: time comes in, messages go out, and the same seed and
 //! commands give the same bytes.
 

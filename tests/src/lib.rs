@@ -9,6 +9,7 @@ pub mod devices;
 pub mod disk;
 pub mod gateway;
 pub mod influxd;
+pub mod known_answers;
 pub mod mosquitto;
 pub mod plane;
 pub mod publisher;

@@ -2,15 +2,20 @@
 
 use std::path::{Path, PathBuf};
 
+/// Where the shared data should be: what `PORTOLAN_SHARED` names, else the folder `shared` beside the repository.
+#[must_use]
+pub fn root() -> PathBuf {
+    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    std::env::var_os("PORTOLAN_SHARED").map_or(beside, PathBuf::from)
+}
+
 /// The folder `name` of the shared data, or a line on stdout that `test` is skipped for want of it.
 ///
 /// # Panics
 /// When it is missing although `PORTOLAN_REQUIRE_PEERS` is 1.
 #[must_use]
 pub fn folder(test: &str, name: &str) -> Option<PathBuf> {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    let root = std::env::var_os("PORTOLAN_SHARED").map_or(beside, PathBuf::from);
-    let folder = root.join(name);
+    let folder = root().join(name);
     if folder.is_dir() {
         return Some(folder);
     }

@@ -9,12 +9,14 @@
 //! [`Twin`] is a value: cloning it is O(1), so a reader or a what-if takes a clone and is alone with it.
 
 pub mod alert;
+pub mod allocate;
 pub mod apply;
 pub mod define;
 pub mod import;
 mod lead_times;
 pub mod network;
 pub mod observe;
+pub mod promise;
 mod query;
 pub mod snapshot;
 pub mod state;

@@ -3,6 +3,7 @@
 
 mod influx;
 mod ingest;
+mod known_answers;
 mod network;
 mod pipeline;
 mod restart;
@@ -10,6 +11,7 @@ mod store;
 mod stream;
 
 use anyhow::Result;
+use std::path::PathBuf;
 
 /// One benchmark.
 pub struct Bench {
@@ -24,12 +26,14 @@ pub struct Bench {
 }
 
 /// How to run a benchmark.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Readings or messages to work with; each benchmark has its own default.
     pub n: Option<u64>,
     /// Measure the peers beside us as well.
     pub peers: bool,
+    /// A file or folder to work on instead of the benchmark's own.
+    pub data: Option<PathBuf>,
 }
 
 /// All benchmarks.
@@ -70,6 +74,12 @@ pub const BENCHES: &[Bench] = &[
         needs: "nothing",
         run: network::run,
     },
+    Bench {
+        name: "known_answers",
+        what: "cases of inventory theory: differences in tolerances, and the time of each",
+        needs: "shared data, or a file of cases (--data)",
+        run: known_answers::run,
+    },
 ];
 
 /// What a figure should be.
@@ -96,12 +106,14 @@ pub struct Figure {
     pub against: Option<(String, f64)>,
     /// What it should be.
     pub goal: Goal,
+    /// How long it took, where that is told beside the value.
+    pub took_millis: Option<f64>,
 }
 
 impl Figure {
     /// A figure without a peer.
     pub fn alone(figure: impl Into<String>, value: f64, unit: &'static str, goal: Goal) -> Self {
-        Self { figure: figure.into(), value, unit, against: None, goal }
+        Self { figure: figure.into(), value, unit, against: None, goal, took_millis: None }
     }
 
     /// The value over its peer's.
@@ -130,7 +142,8 @@ impl Figure {
             Goal::AtMost(goal) => format!("at most {goal}: {}", if self.holds() { "holds" } else { "MISSED" }),
             Goal::None => String::new(),
         };
-        format!("{:<58} {:>14.2} {:<12} {against:<44} {goal}", self.figure, self.value, self.unit)
+        let took = self.took_millis.map(|millis| format!(" ({millis:.2} ms)")).unwrap_or_default();
+        format!("{:<58} {:>14.2} {:<12} {against:<44} {goal}{took}", self.figure, self.value, self.unit)
     }
 
     /// A line for machines.
@@ -151,6 +164,9 @@ impl Figure {
         if let Some(goal) = at_most {
             object["at_most"] = goal.into();
         }
+        if let Some(millis) = self.took_millis {
+            object["took_millis"] = millis.into();
+        }
         object.to_string()
     }
 }
@@ -162,7 +178,7 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// A new folder for a benchmark, on the disk that `TMPDIR` names.
-fn folder(name: &str) -> Result<std::path::PathBuf> {
+fn folder(name: &str) -> Result<PathBuf> {
     let folder = std::env::temp_dir().join(format!("portolan-bench-{}-{name}", std::process::id()));
     std::fs::remove_dir_all(&folder).ok();
     std::fs::create_dir_all(&folder)?;

@@ -1,7 +1,8 @@
-//! `bench NAME [--json]`: one benchmark, printed as a table or as one JSON object a line.
+//! `bench NAME [--json] [--data PATH]`: one benchmark, printed as a table or as one JSON object a line.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
 use clap::Parser;
+use std::path::PathBuf;
 use std::process::ExitCode;
 use tests::bench::{BENCHES, Figure, Options};
 
@@ -19,13 +20,16 @@ struct Cli {
     /// Measure the peers beside us as well, where the benchmark has some.
     #[arg(long)]
     peers: bool,
+    /// A file or folder to work on, for the benchmarks that take one.
+    #[arg(long, value_name = "PATH")]
+    data: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
-    let Cli { name, json, n, peers } = Cli::parse();
+    let Cli { name, json, n, peers, data } = Cli::parse();
     if name == "list" {
         for bench in BENCHES {
-            println!("{:<10} {} (needs: {})", bench.name, bench.what, bench.needs);
+            println!("{:<13} {} (needs: {})", bench.name, bench.what, bench.needs);
         }
         return ExitCode::SUCCESS;
     }
@@ -33,7 +37,7 @@ fn main() -> ExitCode {
         eprintln!("no benchmark {name:?}; `bench list` names them");
         return ExitCode::from(2);
     };
-    let figures = match (bench.run)(&Options { n, peers }) {
+    let figures = match (bench.run)(&Options { n, peers, data }) {
         Ok(figures) => figures,
         Err(why) => {
             eprintln!("{name}: {why:#}");
