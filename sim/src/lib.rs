@@ -10,5 +10,6 @@
 //! Nothing here reads a clock, a file or a socket: time comes in, messages go out, and the same seed and
 //! commands give the same bytes.
 
+pub mod guaranteed_service;
 pub mod rng;
 pub mod world;

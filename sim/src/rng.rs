@@ -31,6 +31,8 @@ pub enum Purpose {
     Character = 9,
     /// Accidents of a single frame.
     FrameFault = 10,
+    /// Where the search for a safety-stock placement looks next.
+    SafetyStock = 11,
 }
 
 /// A number for a text that is the same in every run and build.
