@@ -48,7 +48,7 @@ pub(super) enum Pair {
 const DENSE_MAX: usize = 1 << 16;
 
 /// A variable with two neighbours is eliminated when that costs at most this much work.
-const PAIR_WORK_MAX: usize = 400_000_000;
+const PAIR_WORK_MAX: usize = 1_000_000;
 
 impl Edge {
     pub(super) fn new(a: usize, b: usize, cost: Pair, n_a: usize, n_b: usize) -> Self {
@@ -197,6 +197,8 @@ pub(super) struct Undo {
     /// For each variable of the old field, which old label each kept label was.
     kept: Vec<Vec<u32>>,
     steps: Vec<Step>,
+    /// Cells that were looked at.
+    pub(super) work: u64,
 }
 
 #[derive(Clone, Debug)]
@@ -390,6 +392,7 @@ struct Condenser {
     constant: f64,
     gone: Vec<bool>,
     steps: Vec<Step>,
+    work: u64,
 }
 
 impl Condenser {
@@ -429,7 +432,7 @@ impl Condenser {
             })
             .collect();
         let n = variables.len();
-        Self { variables, edges, incident: field.incident(), constant: field.constant, gone: vec![false; n], steps: Vec::new() }
+        Self { variables, edges, incident: field.incident(), constant: field.constant, gone: vec![false; n], steps: Vec::new(), work: 0 }
     }
 
     fn run(&mut self) {
@@ -503,18 +506,18 @@ impl Condenser {
         let neighbour = edge.other(variable);
         let own = &self.variables[variable].cost;
         let n = self.variables[neighbour].values.len();
-        let mut best = vec![0_u32; n];
-        let mut costs = vec![f64::INFINITY; n];
-        for there in 0..n {
-            for (here, own) in own.iter().enumerate() {
-                let (a, b) = if edge.a == variable { (here, there) } else { (there, here) };
-                let cost = own + edge.at(&self.variables, a, b);
-                if cost < costs[there] {
-                    costs[there] = cost;
-                    best[there] = here as u32;
-                }
-            }
-        }
+        self.work += 2 * (n * own.len()) as u64;
+        let mut costs = Vec::new();
+        edge.carry(&self.variables, variable, own, &mut costs);
+        let best = (0..n)
+            .map(|there| {
+                let reached = own.iter().enumerate().position(|(here, own)| {
+                    let (a, b) = if edge.a == variable { (here, there) } else { (there, here) };
+                    own + edge.at(&self.variables, a, b) <= costs[there]
+                });
+                reached.unwrap_or(0) as u32
+            })
+            .collect();
         for (cost, extra) in self.variables[neighbour].cost.iter_mut().zip(costs) {
             *cost += extra;
         }
@@ -531,6 +534,7 @@ impl Condenser {
         if n * n_a * n_b > PAIR_WORK_MAX {
             return false;
         }
+        self.work += (n * n_a * n_b) as u64;
         let (Some(to_a), Some(to_b)) = (self.detach(first), self.detach(second)) else { return false };
         let row = |edge: &Edge, there: usize| -> Vec<f64> {
             (0..n)
@@ -605,7 +609,7 @@ impl Condenser {
                 .collect(),
             constant: self.constant,
         };
-        (field, Undo { origin, kept, steps: self.steps })
+        (field, Undo { origin, kept, steps: self.steps, work: self.work })
     }
 }
 

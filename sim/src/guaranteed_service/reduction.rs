@@ -47,6 +47,8 @@ struct Link {
     stages: Vec<(i32, f64)>,
     /// The value of the second is at most that of the first.
     ordered: bool,
+    /// It is at least that of the first.
+    ordered_up: bool,
 }
 
 impl Reduction {
@@ -149,6 +151,16 @@ impl Reduction {
         for node in &mut nodes[n_classes..] {
             node.given.insert(node.high);
         }
+        // Two decisions share one link.
+        let both: Vec<(usize, usize)> = links
+            .iter()
+            .filter(|((from, to), link)| link.stages.is_empty() && links.contains_key(&(*to, *from)))
+            .map(|(ends, _)| *ends)
+            .collect();
+        for (from, to) in both {
+            links.remove(&(from, to));
+            links.entry((to, from)).or_default().ordered_up = true;
+        }
         let field = assemble(&nodes, &links, constant);
         let start = vec![0; nodes.len()];
         Self { field, inbound, start }
@@ -238,7 +250,7 @@ fn assemble(nodes: &[Node], links: &BTreeMap<(usize, usize), Link>, constant: f6
             let zero = nodes[*to].high;
             let table = (-zero..=nodes[*from].high)
                 .map(|difference| {
-                    if link.ordered && difference < 0 {
+                    if link.ordered && difference < 0 || link.ordered_up && difference > 0 {
                         return f64::INFINITY;
                     }
                     link.stages.iter().map(|(processing, cost)| cost * root(difference + processing)).sum()
@@ -295,7 +307,7 @@ fn vertex_times(nodes: &[Node], links: &BTreeMap<(usize, usize), Link>) -> Vec<V
         .iter()
         .map(|((from, to), link)| {
             let mut shifts: Vec<i32> = link.stages.iter().map(|(processing, _)| *processing).collect();
-            if link.ordered {
+            if link.ordered || link.ordered_up {
                 shifts.push(0);
             }
             shifts.sort_unstable();

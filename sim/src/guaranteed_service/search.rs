@@ -31,13 +31,33 @@ const WAITING_MAX: usize = 40_000_000;
 
 /// The best assignment and bound for this effort, from a feasible one.
 pub(super) fn minimise(field: &Field, start: Vec<usize>, effort: &Effort) -> Found {
+    minimise_with(field, start, effort, Limits { at_once: CELLS_AT_ONCE, later: 0.8 })
+}
+
+/// How much may be eliminated.
+#[derive(Clone, Copy)]
+struct Limits {
+    /// Cells, before anything else is tried.
+    at_once: f64,
+    /// The share of the cells that are left, after the bound.
+    later: f64,
+}
+
+fn minimise_with(field: &Field, start: Vec<usize>, effort: &Effort, limits: Limits) -> Found {
     let random = Stream::new(effort.seed, 0, Purpose::SafetyStock, 0);
-    let mut search = Search { effort, spent: 0, stopped: false, random };
+    let mut search = Search { effort, limits, spent: 0, stopped: false, random };
     search.solve(field, start, effort.cells)
+}
+
+/// [`minimise`] without eliminating more than a handful of labels, for tests of the rest.
+#[cfg(test)]
+pub(super) fn minimise_by_division(field: &Field, start: Vec<usize>, effort: &Effort) -> Found {
+    minimise_with(field, start, effort, Limits { at_once: 4.0, later: 0.0 })
 }
 
 struct Search<'a> {
     effort: &'a Effort<'a>,
+    limits: Limits,
     spent: u64,
     stopped: bool,
     random: Stream,
@@ -66,6 +86,7 @@ impl Search<'_> {
             let cost = field.cost(&labels);
             return Found { labels, cost, bound: f64::NEG_INFINITY };
         };
+        self.spend(undo.work);
         let mut bound = condensed.constant;
         let parts = condensed.parts();
         let mut weights: Vec<u64> = Vec::new();
@@ -96,7 +117,7 @@ impl Search<'_> {
 
     /// Solves a field of one part.
     fn solve_part(&mut self, field: &Field, labels: Vec<usize>, until: u64) -> Found {
-        if let Some(order) = Order::plan(field, CELLS_AT_ONCE) {
+        if let Some(order) = Order::plan(field, self.limits.at_once) {
             return self.eliminated(field, &order);
         }
         let mut field = field.clone();
@@ -139,7 +160,7 @@ impl Search<'_> {
         if best.cost - bound.value <= CLOSE * best.cost {
             return found(best, bound.value);
         }
-        if let Some(order) = Order::plan(&field, until.saturating_sub(self.spent) as f64 * 0.8) {
+        if let Some(order) = Order::plan(&field, until.saturating_sub(self.spent) as f64 * self.limits.later) {
             return self.eliminated(&field, &order);
         }
         let bounded = self.divide(field, bound, &mut best, until);
@@ -155,6 +176,7 @@ impl Search<'_> {
     /// Solves what the bound has left of a field, where that is less or falls apart.
     fn solve_alive(&mut self, field: &Field, bound: &Bound, best: &Best, until: u64) -> Option<Found> {
         let (condensed, undo) = field.condense(alive(&bound.dead))?;
+        self.spend(undo.work);
         let labels = undo.shrink(&best.labels)?;
         let found = self.solve(&condensed, labels, until);
         let labels = undo.expand(&found.labels);
@@ -266,10 +288,11 @@ impl Search<'_> {
     /// A child, bounded; `None` where nothing in it is better than the best.
     fn refine(&mut self, parent: &Open, keep: Vec<Vec<u32>>, best: &mut Best, root: &Field) -> Option<Open> {
         let (mut field, undo) = parent.field.condense(keep)?;
+        self.spend(undo.work);
         let mut lineage = Rc::new(Lineage { undo, parent: parent.lineage.clone() });
         let mut value = parent.bound;
         for _ in 0..3 {
-            if let Some(order) = Order::plan(&field, CELLS_AT_ONCE) {
+            if let Some(order) = Order::plan(&field, self.limits.at_once) {
                 self.spend(order.work as u64);
                 let (cost, labels) = eliminate(&field, &order);
                 if cost < best.cost {
@@ -339,7 +362,7 @@ impl Search<'_> {
                 *radius = (*radius - 1).max(2);
                 continue;
             };
-            self.spend(order.work as u64);
+            self.spend(undo.work + order.work as u64);
             let (_, labels) = eliminate(&condensed, &order);
             let labels = undo.expand(&labels);
             let mut changed = best.labels.clone();
