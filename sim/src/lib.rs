@@ -25,6 +25,7 @@
 
 pub mod experiment;
 pub mod kernel;
+pub mod guaranteed_service;
 pub mod rng;
 pub mod situation;
 pub mod theory;

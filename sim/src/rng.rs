@@ -39,6 +39,8 @@ pub enum Purpose {
     KernelPatience = 34,
     /// Beginnings and durations of random disruptions.
     Disruption = 35,
+    /// Where the search for a safety-stock placement looks next.
+    SafetyStock = 11,
 }
 
 /// A number for a text that is the same in every run and build.
