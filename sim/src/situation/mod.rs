@@ -8,10 +8,18 @@
 //! [`crate::kernel::Model`] is made from it. Everything is counted in pieces and days; day 0 begins at
 //! [`Situation::start`].
 
+mod demand;
+mod index;
+mod of;
+pub(crate) mod servers;
+
+pub use index::PositionIndex;
+pub use of::Assumptions;
+
 use std::sync::Arc;
 
 use firmware_schemas::id::{LaneId, SiteId, SkuId};
-use firmware_schemas::network::{Mode, SiteKind};
+use firmware_schemas::network::{Mode, SiteKind, TemperatureClass};
 use firmware_schemas::quantity::{Grams, Metres, Position, Timestamp};
 
 use crate::theory::distribution::Pmf;
@@ -110,6 +118,8 @@ pub struct Sku {
     pub margin_minor: i64,
     /// Days from making to throwing away.
     pub shelf_life_days: Option<u16>,
+    /// How warm it may be; what is not dry travels cooled, and spoils where the cold fails.
+    pub temperature: TemperatureClass,
 }
 
 /// Goods at a place.
@@ -149,6 +159,21 @@ pub struct StockPosition {
     pub lost_minor: f64,
     /// Sites that may help out in a shortage.
     pub lateral: Option<Lateral>,
+}
+
+impl StockPosition {
+    /// Pieces that end customers ask for in a day, at factor 1; of a history its mean.
+    #[must_use]
+    pub fn mean_demand(&self) -> f64 {
+        match &self.demand {
+            Demand::None => 0.0,
+            Demand::Random { pieces, .. } => pieces.mean(),
+            Demand::History { pieces, .. } => {
+                let sum: f64 = pieces.iter().map(|pieces| f64::from(*pieces)).sum();
+                if pieces.is_empty() { 0.0 } else { sum / pieces.len() as f64 }
+            }
+        }
+    }
 }
 
 /// Pieces under way at the start.
@@ -437,4 +462,22 @@ pub enum When {
         /// Mean duration.
         mean_lasting: f64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use firmware_schemas::quantity::Timestamp;
+    use twin::network::Network;
+
+    /// A Monday at midnight, UTC.
+    pub(crate) fn start() -> Timestamp {
+        Timestamp::parse_rfc3339("2026-11-23T00:00:00Z").unwrap()
+    }
+
+    /// The demo network.
+    pub(crate) fn demo() -> Network {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../networks/demo");
+        let read = |name: &str| Some(std::fs::read_to_string(format!("{folder}/{name}")).ok()?.into());
+        twin::network::parse(&read).unwrap()
+    }
 }

@@ -28,7 +28,7 @@
 //!
 //! **Mass.** Goods enter only where they are made and leave only to customers.
 
-mod calendar;
+pub(crate) mod calendar;
 mod climate;
 mod command;
 mod demand;
