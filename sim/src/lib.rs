@@ -11,6 +11,7 @@
 //! commands give the same bytes.
 
 pub mod rng;
+pub mod scenario;
 pub mod situation;
 pub mod theory;
 pub mod world;

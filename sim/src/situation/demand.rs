@@ -6,7 +6,7 @@
 //!                                                        └ many: Fourier on a circle ──────┘
 //! ```
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use crate::theory::distribution::Pmf;
@@ -33,8 +33,10 @@ pub(crate) struct Orders {
 /// Makes distributions, and remembers those that it made.
 #[derive(Debug, Default)]
 pub(crate) struct Demands {
-    known: BTreeMap<Vec<(u64, u64, u64)>, Arc<Pmf>>,
-    sizes: BTreeMap<(u64, u64), Vec<f64>>,
+    known: HashMap<(u64, u64, u64), Arc<Pmf>>, // of one size; only looked up, never listed
+    known_mixed: BTreeMap<Vec<(u64, u64, u64)>, Arc<Pmf>>,
+    /// Of the last size that was asked for: it, and j f(j).
+    last: Option<((u64, u64), Size, Vec<f64>)>,
     circles: BTreeMap<usize, Circle>,
     on_circle: BTreeMap<(usize, u64, u64), Arc<[Complex]>>,
 }
@@ -58,51 +60,87 @@ impl Demands {
         if orders.is_empty() {
             return None;
         }
-        let key: Vec<_> = orders.iter().map(|it| (it.size_milli, it.cv2_milli, it.per_day.to_bits())).collect();
-        if let Some(known) = self.known.get(&key) {
+        let key = |it: &Orders| (it.size_milli, it.cv2_milli, it.per_day.to_bits());
+        if let [only] = orders.as_slice() {
+            if let Some(known) = self.known.get(&key(only)) {
+                return Some(Arc::clone(known));
+            }
+            let made = Arc::new(self.make(orders));
+            self.known.insert(key(&orders[0]), Arc::clone(&made));
+            return Some(made);
+        }
+        let key: Vec<_> = orders.iter().map(key).collect();
+        if let Some(known) = self.known_mixed.get(&key) {
             return Some(Arc::clone(known));
         }
         let made = Arc::new(self.make(orders));
-        self.known.insert(key, Arc::clone(&made));
+        self.known_mixed.insert(key, Arc::clone(&made));
         Some(made)
     }
 
     fn make(&mut self, orders: &[Orders]) -> Pmf {
+        let (mut rate, mut mean, mut variance) = (0.0, 0.0, 0.0);
+        for it in orders {
+            let size = self.size(it).0;
+            rate += it.per_day;
+            mean += it.per_day * size.mean;
+            variance += it.per_day * (size.variance + size.mean * size.mean);
+        }
+        if rate < 100.0
+            && mean + 4.0 * libm::sqrt(variance) < RECURSION_MAX as f64
+            && let Some(weights) = self.recursion(orders, rate)
+        {
+            return cut(weights, mean);
+        }
         let sizes: Vec<Size> = orders.iter().map(|it| Size::new(it.size_milli, it.cv2_milli)).collect();
-        let rate: f64 = orders.iter().map(|it| it.per_day).sum();
-        let mean: f64 = orders.iter().zip(&sizes).map(|(it, size)| it.per_day * size.mean).sum();
         let range = range(orders, &sizes, mean);
         if range > RANGE_MAX {
-            let second = |(it, size): (&Orders, &Size)| it.per_day * (size.variance + size.mean * size.mean);
-            let variance: f64 = orders.iter().zip(&sizes).map(second).sum();
             let like = Pmf::negative_binomial(mean, variance.max(mean));
             return like.unwrap_or_else(|_| Pmf::point(libm::round(mean.clamp(0.0, 1e15)) as i64));
         }
-        let weights = if range <= RECURSION_MAX && rate < 100.0 {
-            self.recursion(orders, &sizes, rate, range)
-        } else {
-            self.fourier(orders, &sizes, range.next_power_of_two())
-        };
-        cut(weights, mean)
+        cut(self.fourier(orders, &sizes, range.next_power_of_two().max(8)), mean)
     }
 
-    /// Panjer's recursion: k p(k) = rate Σ j f(j) p(k − j).
-    fn recursion(&mut self, orders: &[Orders], sizes: &[Size], rate: f64, range: usize) -> Vec<f64> {
-        let mut asked = vec![0.0; range + 1]; // j times the rate of orders of j pieces
-        for (it, size) in orders.iter().zip(sizes) {
-            let weights =
-                self.sizes.entry((it.size_milli, it.cv2_milli)).or_insert_with(|| size.weights(RECURSION_MAX));
-            for (j, (sum, weight)) in asked.iter_mut().zip(&*weights).enumerate() {
-                *sum += it.per_day * j as f64 * weight;
+    /// A size, and j times the probability of j pieces.
+    fn size(&mut self, it: &Orders) -> (&Size, &[f64]) {
+        let key = (it.size_milli, it.cv2_milli);
+        if self.last.as_ref().is_none_or(|(known, ..)| *known != key) {
+            self.last = None;
+        }
+        let (_, size, weights) = self.last.get_or_insert_with(|| {
+            let size = Size::new(it.size_milli, it.cv2_milli);
+            let mut weights = size.weights(RECURSION_MAX);
+            (0..).zip(&mut weights).for_each(|(j, weight)| *weight *= f64::from(j));
+            (key, size, weights)
+        });
+        (size, weights)
+    }
+
+    /// Panjer's recursion: k p(k) = Σ rate j f(j) p(k − j). `None` if it does not come to an end soon.
+    fn recursion(&mut self, orders: &[Orders], rate: f64) -> Option<Vec<f64>> {
+        // In the reverse, so that both sums run forward.
+        let mut asked = [0.0; RECURSION_MAX + 1];
+        for it in orders {
+            let weights = self.size(it).1;
+            for (sum, weight) in asked.iter_mut().rev().zip(weights) {
+                *sum += it.per_day * weight;
             }
         }
-        let mut weights = Vec::with_capacity(range + 1);
-        weights.push(libm::exp(-rate));
-        for k in 1..=range {
-            let sum: f64 = asked[1..=k].iter().zip(weights.iter().rev()).map(|(a, p)| a * p).sum();
-            weights.push(sum / k as f64);
+        let mut weights = Vec::with_capacity(32);
+        let first = libm::exp(-rate);
+        let mut mass = first;
+        weights.push(first);
+        while 1.0 - mass > TAIL {
+            let k = weights.len();
+            if k > RECURSION_MAX {
+                return None;
+            }
+            let sum: f64 = asked[RECURSION_MAX - k..RECURSION_MAX].iter().zip(&weights).map(|(a, p)| a * p).sum();
+            let weight = sum / k as f64;
+            mass += weight;
+            weights.push(weight);
         }
-        weights
+        Some(weights)
     }
 
     /// exp(Σ rate (size(z) − 1)) on a circle, and back.
@@ -130,21 +168,28 @@ fn range(orders: &[Orders], sizes: &[Size], mean: f64) -> usize {
     let above = sizes.iter().map(Size::exponent_max).fold(f64::INFINITY, f64::min);
     let largest = above.min(40.0);
     let bound = |s: f64| {
-        let growth: f64 = orders
-            .iter()
-            .zip(sizes)
-            .map(|(it, size)| it.per_day * (size.generating(Complex { re: libm::exp(s), im: 0.0 }).re - 1.0))
-            .sum();
+        let z = libm::exp(s);
+        let growth: f64 = orders.iter().zip(sizes).map(|(it, size)| it.per_day * (size.generating_real(z) - 1.0)).sum();
         let bound = (growth - libm::log(TAIL / 10.0)) / s;
         if bound.is_finite() { bound } else { f64::INFINITY }
     };
-    // Unimodal in the exponent: thirds on a logarithmic scale.
-    let (mut low, mut high) = (libm::log(largest) - 16.0, libm::log(largest * 0.999));
-    for _ in 0..24 {
-        let (a, b) = (low + (high - low) * 0.382, low + (high - low) * 0.618);
-        if bound(libm::exp(a)) <= bound(libm::exp(b)) { high = b } else { low = a }
+    // Unimodal in the exponent: golden section on a logarithmic scale.
+    const GOLDEN: f64 = 0.618_033_988_749_894_9;
+    let (mut low, mut high) = (libm::log(largest) - 12.0, libm::log(largest * 0.999));
+    let (mut a, mut b) = (high - GOLDEN * (high - low), low + GOLDEN * (high - low));
+    let (mut at_a, mut at_b) = (bound(libm::exp(a)), bound(libm::exp(b)));
+    for _ in 0..14 {
+        if at_a <= at_b {
+            (high, b, at_b) = (b, a, at_a);
+            a = high - GOLDEN * (high - low);
+            at_a = bound(libm::exp(a));
+        } else {
+            (low, a, at_a) = (a, b, at_b);
+            b = low + GOLDEN * (high - low);
+            at_b = bound(libm::exp(b));
+        }
     }
-    let best = bound(libm::exp(0.5 * (low + high)));
+    let best = at_a.min(at_b);
     let best = if best.is_finite() { best.max(mean) } else { f64::INFINITY };
     // Saturates above `RANGE_MAX`.
     libm::ceil(best.min(1e12)) as usize + 2
@@ -242,6 +287,16 @@ impl Size {
                 low.times(rest)
             }
         })
+    }
+
+    /// The same for a real number.
+    fn generating_real(&self, z: f64) -> f64 {
+        z * match self.extra {
+            Extra::NegativeBinomial { shape, scale } => libm::pow(1.0 + scale * (1.0 - z), -shape),
+            Extra::Poisson(mean) => libm::exp(mean * (z - 1.0)),
+            Extra::Binomial { trials, p } => libm::pow(1.0 - p + p * z, trials),
+            Extra::Rounded { floor, above } => libm::pow(z, floor) * (1.0 - above + above * z),
+        }
     }
 
     /// Where E e^(s size) ends to be finite.

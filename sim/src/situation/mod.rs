@@ -8,11 +8,15 @@
 //! [`crate::kernel::Model`] is made from it. Everything is counted in pieces and days; day 0 begins at
 //! [`Situation::start`].
 
+pub mod carbon;
+pub mod check;
 mod demand;
+mod flow;
 mod index;
 mod of;
 pub(crate) mod servers;
 
+pub use check::SituationError;
 pub use index::PositionIndex;
 pub use of::Assumptions;
 
@@ -420,7 +424,7 @@ pub enum Transshipment {
 /// Something that goes wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Disruption {
-    /// For people, and for random numbers.
+    /// For people, and for random numbers: those of one name happen at the same times.
     pub name: String,
     /// What it strikes.
     pub strikes: Struck,
@@ -437,6 +441,8 @@ pub enum Struck {
     Lane(u32),
     /// A lane takes longer, by this factor.
     SlowLane(u32, f64),
+    /// A lane takes longer and goes as much farther, by this factor.
+    Detour(u32, f64),
     /// A lane takes other goods in a day, as a factor on its capacity.
     LaneCapacity(u32, f64),
     /// A site sends less, as a factor on [`Site::ships_per_day_max`].

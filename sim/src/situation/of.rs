@@ -393,15 +393,21 @@ impl<'a> Ground<'a> {
     ) -> Vec<Asked> {
         let by_name: BTreeMap<&str, u32> =
             (0..).zip(network.seasonality()).map(|(at, profile)| (profile.name.as_str(), at)).collect();
+        let here = |known: Option<&u32>| known.copied();
+        let site_here: Vec<Option<u32>> =
+            network.sites().iter().map(|spec| here(self.site_by_id.get(spec.site.as_str()))).collect();
+        let sku_here: Vec<Option<u32>> =
+            network.skus().iter().map(|spec| here(self.sku_by_id.get(spec.sku.as_str()))).collect();
         let mut last_site: Option<(&SiteId, Option<u32>)> = None;
         let mut asked = Vec::with_capacity(network.demand().len());
         for spec in network.demand() {
             let site = match last_site {
                 Some((known, at)) if *known == spec.site => at,
-                _ => self.site_by_id.get(spec.site.as_str()).copied(),
+                _ => network.site_idx(spec.site.as_str()).and_then(|at| site_here[at]),
             };
             last_site = Some((&spec.site, site));
-            let Some((site, sku)) = site.zip(self.sku_by_id.get(spec.sku.as_str()).copied()) else { continue };
+            let sku = network.sku_idx(spec.sku.as_str()).and_then(|at| sku_here[at]);
+            let Some((site, sku)) = site.zip(sku) else { continue };
             let search = near[site as usize].get_or_insert_with(|| servers.search(site));
             let sites = (0..SERVERS_MAX).map_while(|n| search.nth(servers, n));
             let serves = |at: &u32| {
@@ -424,7 +430,9 @@ impl<'a> Ground<'a> {
                 season: spec.seasonality.as_ref().and_then(|name| by_name.get(name.as_str())).copied(),
             });
         }
-        asked.sort_by_key(|asked| asked.position); // stable: within a position by row
+        if !asked.is_sorted_by_key(|asked| asked.position) {
+            asked.sort_by_key(|asked| asked.position); // stable: within a position by row
+        }
         asked
     }
 
@@ -450,7 +458,8 @@ impl<'a> Ground<'a> {
     /// Demand and its seasons, position by position.
     fn ask(&self, situation: &mut Situation, network: &Network, asked: Vec<Asked>) {
         let mut demands = Demands::default();
-        let mut seasons = Seasons { profiles: network.seasonality(), start: situation.start, known: BTreeMap::new() };
+        let mut seasons =
+            Seasons { profiles: network.seasonality(), start: situation.start, known: BTreeMap::new(), last: None };
         let mut orders = Vec::new();
         for group in asked.chunk_by(|a, b| a.position == b.position) {
             let Some(position) = situation.positions.get_mut(group[0].position as usize) else { continue };
@@ -478,14 +487,28 @@ struct Asked {
 struct Seasons<'a> {
     profiles: &'a [SeasonalitySpec],
     start: Timestamp,
-    known: BTreeMap<(i64, Vec<(Option<u32>, u16)>), Option<u32>>,
+    known: BTreeMap<RowKey, Option<u32>>,
+    /// The last one that was asked for, of a single profile.
+    last: Option<((i64, Option<u32>), Option<u32>)>,
 }
+
+/// The offset from UTC, and profiles with their shares in thousandths.
+type RowKey = (i64, Vec<(Option<u32>, u16)>);
 
 impl Seasons<'_> {
     /// The row of a group: the mean of its profiles by what is asked for with each, in thousandths. `None`
     /// where every day is alike. Days begin at the site's midnight by the sun, as in the simulated world; a
     /// day of the simulation is the one that its middle falls in.
     fn row(&mut self, group: &[Asked], offset_secs: i64, factors: &mut Vec<Arc<[u32]>>) -> Option<u32> {
+        let first = group[0].season;
+        if group.iter().all(|row| row.season == first) {
+            if let Some((_, known)) = self.last.filter(|(known, _)| *known == (offset_secs, first)) {
+                return known;
+            }
+            let at = self.known_row((offset_secs, vec![(first, 1_000)]), factors);
+            self.last = Some(((offset_secs, first), at));
+            return at;
+        }
         let total: f64 = group.iter().map(|row| row.pieces_per_day).sum();
         let mut shares: BTreeMap<Option<u32>, f64> = BTreeMap::new();
         for row in group {
@@ -493,11 +516,14 @@ impl Seasons<'_> {
         }
         let shares: Vec<(Option<u32>, u16)> =
             shares.into_iter().map(|(season, share)| (season, libm::round(share * 1e3) as u16)).collect();
-        let key = (offset_secs, shares);
+        self.known_row((offset_secs, shares), factors)
+    }
+
+    fn known_row(&mut self, key: RowKey, factors: &mut Vec<Arc<[u32]>>) -> Option<u32> {
         if let Some(known) = self.known.get(&key) {
             return *known;
         }
-        let row = self.make(offset_secs, &key.1);
+        let row = self.make(key.0, &key.1);
         let at = row.map(|row| {
             let known = factors.iter().position(|known| **known == row[..]);
             known.unwrap_or_else(|| {

@@ -33,7 +33,7 @@ mod climate;
 mod command;
 mod demand;
 mod device;
-mod geo;
+pub(crate) mod geo;
 mod input;
 mod pace;
 mod queue;
