@@ -24,9 +24,10 @@
 //! commands give the same bytes.
 
 pub mod experiment;
-pub mod kernel;
 pub mod guaranteed_service;
+pub mod kernel;
 pub mod rng;
+pub mod scenario;
 pub mod situation;
 pub mod theory;
 pub mod world;

@@ -10,6 +10,16 @@
 
 mod by_hand;
 pub mod carbon;
+pub mod check;
+mod demand;
+mod flow;
+mod index;
+mod of;
+pub(crate) mod servers;
+
+pub use check::SituationError;
+pub use index::PositionIndex;
+pub use of::Assumptions;
 
 use std::sync::Arc;
 
@@ -154,6 +164,21 @@ pub struct StockPosition {
     pub lost_minor: f64,
     /// Sites that may help out in a shortage.
     pub lateral: Option<Lateral>,
+}
+
+impl StockPosition {
+    /// Pieces that end customers ask for in a day, at factor 1; of a history its mean.
+    #[must_use]
+    pub fn mean_demand(&self) -> f64 {
+        match &self.demand {
+            Demand::None => 0.0,
+            Demand::Random { pieces, .. } => pieces.mean(),
+            Demand::History { pieces, .. } => {
+                let sum: f64 = pieces.iter().map(|pieces| f64::from(*pieces)).sum();
+                if pieces.is_empty() { 0.0 } else { sum / pieces.len() as f64 }
+            }
+        }
+    }
 }
 
 /// Pieces under way at the start.
@@ -400,7 +425,7 @@ pub enum Transshipment {
 /// Something that goes wrong.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Disruption {
-    /// For people, and for random numbers.
+    /// For people, and for random numbers: those of one name happen at the same times.
     pub name: String,
     /// What it strikes.
     pub strikes: Struck,
@@ -444,4 +469,22 @@ pub enum When {
         /// Mean duration.
         mean_lasting: f64,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use firmware_schemas::quantity::Timestamp;
+    use twin::network::Network;
+
+    /// A Monday at midnight, UTC.
+    pub(crate) fn start() -> Timestamp {
+        Timestamp::parse_rfc3339("2026-11-23T00:00:00Z").unwrap()
+    }
+
+    /// The demo network.
+    pub(crate) fn demo() -> Network {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../networks/demo");
+        let read = |name: &str| Some(std::fs::read_to_string(format!("{folder}/{name}")).ok()?.into());
+        twin::network::parse(&read).unwrap()
+    }
 }

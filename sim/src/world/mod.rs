@@ -28,12 +28,12 @@
 //!
 //! **Mass.** Goods enter only where they are made and leave only to customers.
 
-mod calendar;
+pub(crate) mod calendar;
 mod climate;
 mod command;
 mod demand;
 mod device;
-mod geo;
+pub(crate) mod geo;
 mod input;
 mod pace;
 mod queue;

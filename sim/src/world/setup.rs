@@ -12,12 +12,13 @@ use super::vehicle::{Place, Step, Vehicle};
 use super::wire::Sample;
 use super::{Totals, World, WorldConfig, WorldError, WorldInput};
 use crate::rng::{BlockKey, Purpose, Stream, block, mix, subject};
+use crate::situation::servers::{SERVERS_MAX, Search, Servers};
 use firmware_schemas::codec::Encoding;
 use firmware_schemas::id::DeviceId;
 use firmware_schemas::network::{DemandSpec, DeviceKind, DeviceSpec, SeasonalitySpec, SiteKind, VehicleSpec};
 use firmware_schemas::quantity::Seconds;
 use firmware_schemas::topic::PREFIX;
-use std::collections::{BTreeMap, BinaryHeap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::Display;
 
 /// Used where the network has no scanner and no warehouse system: someone must report the goods.
@@ -430,21 +431,23 @@ impl World {
             by_name.insert(spec.name.clone(), index);
             self.seasons.push(season(spec));
         }
-        let servers = Servers::new(self);
-        let mut nearest: HashMap<u32, Vec<u32>> = HashMap::new();
+        let passes = self.sites.iter().map(|site| site.kind != SiteKind::Customer).collect();
+        let servers = Servers::new(passes, self.lanes.iter().map(|lane| (lane.from, lane.to, lane.lead)));
+        let mut nearest: HashMap<u32, Search> = HashMap::new();
         let mut zones: BTreeMap<i64, Vec<u32>> = BTreeMap::new();
         for (index, spec) in (0_u32..).zip(&input.demand) {
             let of = &format!("{} at {}", spec.sku, spec.site);
             let site = find(&self.site_index, "site", &spec.site, "demand", of)?;
             let sku = find(&self.sku_index, "sku", &spec.sku, "demand", of)?;
             let season = spec.seasonality.as_ref().map(|name| find(&by_name, "seasonality", name, "demand", of));
-            let near = nearest.entry(site).or_insert_with(|| servers.nearest_first(site));
-            let sources = near.iter().filter_map(|from| self.row_index.get(&(*from, sku))).copied();
+            let near = nearest.entry(site).or_insert_with(|| servers.search(site));
+            let sites = (0..SERVERS_MAX).map_while(|n| near.nth(&servers, n));
+            let mut sources = sites.filter_map(|(from, _)| self.row_index.get(&(from, sku))).copied();
             let serves = |row: &u32| {
                 let row: &Row = &self.rows[*row as usize];
                 row.site == site || row.policy.is_some() || row.on_hand > 0 || row.source.is_some()
             };
-            let row = sources.into_iter().find(serves);
+            let row = sources.find(serves);
             self.demand.push(demand(spec, site, season.transpose()?, row));
             zones.entry(self.sites[site as usize].offset_secs).or_default().push(index);
         }
@@ -505,49 +508,5 @@ fn demand(spec: &DemandSpec, site: u32, season: Option<u32>, row: Option<u32>) -
         size_cv2: spec.order_size_cv2_milli as f64 / 1e3,
         season,
         row,
-    }
-}
-
-/// Lanes backwards, to find who is near a customer.
-struct Servers {
-    /// Of each site: the lead time of each lane that ends there, and where it starts.
-    lanes_in: Vec<Vec<(i64, u32)>>,
-    passes: Vec<bool>,
-}
-
-/// How many sites are asked before a customer is nobody's.
-const SERVERS_MAX: usize = 64;
-
-impl Servers {
-    fn new(world: &World) -> Self {
-        let mut lanes_in = vec![Vec::new(); world.sites.len()];
-        for lane in &world.lanes {
-            lanes_in[lane.to as usize].push((lane.lead.max(1), lane.from));
-        }
-        Self { lanes_in, passes: world.sites.iter().map(|site| site.kind != SiteKind::Customer).collect() }
-    }
-
-    /// The site itself, then those from which its goods could come, the quickest first.
-    fn nearest_first(&self, site: u32) -> Vec<u32> {
-        let mut found = Vec::new();
-        let mut seen: HashMap<u32, i64> = HashMap::from([(site, 0)]);
-        let mut open = BinaryHeap::from([std::cmp::Reverse((0_i64, site))]);
-        while let Some(std::cmp::Reverse((cost, at))) = open.pop() {
-            if seen.get(&at).is_some_and(|known| *known < cost) {
-                continue;
-            }
-            found.push(at);
-            if found.len() == SERVERS_MAX {
-                break;
-            }
-            for (lead, from) in &self.lanes_in[at as usize] {
-                let there = cost.saturating_add(*lead);
-                if self.passes[*from as usize] && seen.get(from).is_none_or(|known| there < *known) {
-                    seen.insert(*from, there);
-                    open.push(std::cmp::Reverse((there, *from)));
-                }
-            }
-        }
-        found
     }
 }

@@ -51,3 +51,48 @@ fn all(name: &str, effort: Effort<'_>) {
         measure(&format!("chain of three, {name}"), &chain, 6_400, effort);
     }
 }
+
+#[test]
+#[ignore = "a measurement"]
+fn kernel_speed_of_the_demo_network() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../networks/demo");
+    let read = |name: &str| Some(std::fs::read_to_string(format!("{folder}/{name}")).ok()?.into());
+    let network = twin::network::parse(&read).unwrap();
+    let start = firmware_schemas::quantity::Timestamp::parse_rfc3339("2026-11-23T00:00:00Z").unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a measurement")]
+    let begun = Instant::now();
+    let situation = Situation::from_network(&network, start, &crate::situation::Assumptions::default());
+    eprintln!("situation of {} positions: {:?}", situation.positions.len(), begun.elapsed());
+    situation.check().unwrap();
+    Model::fits(&situation, 365).unwrap();
+    #[expect(clippy::disallowed_methods, reason = "a measurement")]
+    let begun = Instant::now();
+    let base = Arc::new(model(situation.clone(), 365));
+    eprintln!("model of {} groups: {:?}", base.n_groups(), begun.elapsed());
+    measure("demo", &base, 100, Effort::default());
+    let mut closed = situation.clone();
+    let port = closed.sites.iter().position(|site| site.site.as_str() == "GBFXT").unwrap() as u32;
+    closed.disruptions.push(crate::situation::Disruption {
+        name: "port".to_owned(),
+        strikes: crate::situation::Struck::Site(port),
+        when: crate::situation::When::Days { from: 10, until: 31 },
+    });
+    let closed = Arc::new(model(closed, 365));
+    measure("demo, port closed", &closed, 100, Effort::default());
+    use crate::experiment::{Kpi, Outcome, Scope};
+    let outcome = |model: &Arc<Model>| {
+        let tally = model.run(1, 0..100, Effort { threads: 2, ..Effort::default() }).unwrap();
+        Outcome { name: String::new(), model: model.clone(), tally }
+    };
+    let (base, closed) = (outcome(&base), outcome(&closed));
+    for kpi in Kpi::ALL {
+        let (a, d) = (base.estimate(*kpi, Scope::All), closed.difference(&base, *kpi, Scope::All));
+        let ratio = closed.variance_ratio(&base, *kpi);
+        if let (Some(a), Some(d)) = (a, d) {
+            eprintln!(
+                "{:20} {:14.4} ± {:10.4}   {:+14.4} ± {:10.4} variance {:.4}",
+                kpi.as_str(), a.mean, a.half_width, d.mean, d.half_width, ratio.unwrap_or(f64::NAN)
+            );
+        }
+    }
+}
