@@ -35,10 +35,8 @@ pub enum Purpose {
     KernelDemand = 32,
     /// Lead times in the kernel.
     KernelLeadTime = 33,
-    /// Which of those who cannot be served wait, in the kernel.
-    KernelPatience = 34,
     /// Beginnings and durations of random disruptions.
-    Disruption = 35,
+    Disruption = 34,
     /// Where the search for a safety-stock placement looks next.
     SafetyStock = 11,
 }

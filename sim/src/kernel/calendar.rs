@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::model::{Model, NONE, is_random};
-use super::random::{Tables, block};
+use super::model::{Model, is_random};
+use super::random::{Table, Tables, block};
 use super::routes::{Closures, Struck1, Way, Ways};
 use crate::rng::{BlockKey, Purpose};
 use crate::situation::{Capacity, LeadTime, Origin, Struck, When};
@@ -49,7 +49,7 @@ pub(super) mod state {
 pub(super) struct WayInfo {
     /// Days, if always the same.
     pub(super) fixed: Option<u16>,
-    pub(super) table: u32,
+    pub(super) table: Table,
     /// Lanes, and metres on each.
     pub(super) legs: Vec<(u32, i64)>,
 }
@@ -119,7 +119,7 @@ impl Calendar {
         if let Some(direct) = &pair.direct {
             if days.ways.is_empty() {
                 let (fixed, table, longest) = match direct {
-                    LeadTime::Constant(days) => (Some((*days).max(1)), NONE, u32::from(*days)),
+                    LeadTime::Constant(days) => (Some((*days).max(1)), Table::default(), u32::from(*days)),
                     LeadTime::Random(pmf) => (None, self.tables.add(pmf), pmf.max().clamp(1, 730) as u32),
                 };
                 days.ways.push(WayInfo { fixed, table, legs: Vec::new() });
@@ -135,7 +135,7 @@ impl Calendar {
         let table = ways.timetable((pair.from, pair.to), self.days, closures, found);
         for way in &found[days.ways.len()..] {
             let (fixed, table) = match way.lead_days() {
-                Ok(days) => (Some(days), NONE),
+                Ok(days) => (Some(days), Table::default()),
                 Err(pmf) => {
                     days.days_max = days.days_max.max(pmf.max() as u32);
                     (None, self.tables.add(&pmf))

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::calendar::{CapacityRow, Pair, Struck0};
-use super::random::Tables;
+use super::random::{Table, Tables};
 use super::routes::{Closures, Struck1, Way, Ways};
 use super::tally::Book;
 use crate::rng::{mix, subject};
@@ -169,7 +169,7 @@ pub(super) struct NodeParams {
     pub(super) every: i32,
     pub(super) first: i32,
     pub(super) weekdays: i32,
-    pub(super) table: u32,
+    pub(super) table: Table,
     pub(super) factor: u32,
     pub(super) history: (u32, u32),
     pub(super) backorder_permille: i32,
@@ -185,7 +185,7 @@ pub(super) struct NodeParams {
 #[derive(Clone, Debug, Default)]
 pub(super) struct ArcParams {
     pub(super) subject: u64,
-    pub(super) table: u32,
+    pub(super) table: Table,
     /// The longest time under way in this arc's own distribution.
     pub(super) lead_max: u16,
     pub(super) pair: u32,
@@ -269,10 +269,10 @@ struct Builder<'a> {
     weekday0: u32,
     ways: Ways<'a>,
     usual: BTreeMap<(u32, u32), Option<Way>>,
-    lead_of_way: BTreeMap<(u32, u32), (LeadShape, u32, u16)>,
+    lead_of_way: BTreeMap<(u32, u32), (LeadShape, Table, u16)>,
     touched: Closures,
     tables: Tables,
-    table_of: BTreeMap<usize, u32>,
+    table_of: BTreeMap<usize, Table>,
     history: Vec<i32>,
     history_of: BTreeMap<usize, (u32, u32)>,
     pairs: Vec<Pair>,
@@ -471,7 +471,7 @@ impl<'a> Builder<'a> {
         self.usual.entry((from, to)).or_insert_with(|| ways.find(from, to, 0, &Closures::default())).clone()
     }
 
-    fn table(&mut self, pmf: &Arc<crate::theory::distribution::Pmf>) -> u32 {
+    fn table(&mut self, pmf: &Arc<crate::theory::distribution::Pmf>) -> Table {
         let tables = &mut self.tables;
         *self.table_of.entry(Arc::as_ptr(pmf) as usize).or_insert_with(|| tables.add(pmf))
     }
@@ -576,7 +576,6 @@ impl<'a> Builder<'a> {
             every: i32::from(p.review.every_days.max(1)),
             first: i32::from(p.review.first_day),
             weekdays: i32::from(rotated(p.review.weekdays, self.weekday0)),
-            table: NONE,
             factor: NONE,
             row: NONE,
             backorder_permille: i32::from(p.backorder_permille.min(1_000)),
@@ -682,7 +681,6 @@ impl<'a> Builder<'a> {
             }
         };
         let mut params = ArcParams {
-            table: NONE,
             pair: NONE,
             lead_max: 1,
             mass_g: s.skus[p.sku as usize].mass.0 as i64,
@@ -734,9 +732,9 @@ impl<'a> Builder<'a> {
                     let tables = &mut self.tables;
                     let (lead, table, max) = *self.lead_of_way.entry((from, p.site)).or_insert_with(|| {
                         match usual.as_ref().map(Way::lead_days) {
-                            Some(Ok(days)) => (LeadShape::Fixed(days), NONE, days),
+                            Some(Ok(days)) => (LeadShape::Fixed(days), Table::default(), days),
                             Some(Err(pmf)) => (LeadShape::Random, tables.add(&pmf), pmf.max() as u16),
-                            None => (LeadShape::Fixed(1), NONE, 1),
+                            None => (LeadShape::Fixed(1), Table::default(), 1),
                         }
                     });
                     (params.table, params.lead_max) = (table, max);

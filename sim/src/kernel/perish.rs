@@ -20,6 +20,8 @@ pub(super) struct Lots {
     /// With the day they arrive.
     moving: Vec<Vec<(u32, Lot)>>,
     incoming: Vec<Vec<(u32, Lot)>>,
+    /// By node and lane: no lot arrives or expires before this day.
+    due: Vec<u32>,
 }
 
 impl Lots {
@@ -31,6 +33,7 @@ impl Lots {
             on_hand: vec![VecDeque::new(); n_nodes * width],
             moving: vec![Vec::new(); n_arcs * width],
             incoming: vec![Vec::new(); n_nodes * width],
+            due: vec![0; n_nodes * width],
         }
     }
 
@@ -56,8 +59,26 @@ impl Lots {
         self.incoming[n * self.width + l].push((arrives, Lot { last_day, pieces }));
     }
 
-    /// Takes in what arrives on `day` at a node over its arcs, the first and how many; a shut site has it wait.
-    pub(super) fn receive(&mut self, n: usize, l: usize, day: u32, shut: bool, arcs: (u32, u32)) {
+    /// Whether anything may arrive or expire on `day`.
+    #[inline(always)]
+    pub(super) fn is_due(&self, n: usize, l: usize, day: u32) -> bool {
+        self.due[n * self.width + l] <= day
+    }
+
+    /// Takes in what arrives on `day` at a node over its arcs, the first and how many, and throws away what may
+    /// no longer be used: how much. A shut site has what arrives wait.
+    pub(super) fn morning(&mut self, n: usize, l: usize, day: u32, shut: bool, arcs: (u32, u32)) -> i32 {
+        self.receive(n, l, day, shut, arcs);
+        let wasted = self.expire(n, l, day);
+        let at = n * self.width + l;
+        let expires = self.on_hand[at].front().map_or(u32::MAX, |lot| lot.last_day.saturating_add(1));
+        let moving = (arcs.0..arcs.0 + arcs.1).flat_map(|a| &self.moving[a as usize * self.width + l]);
+        let arrives = moving.chain(&self.incoming[at]).map(|(arrives, _)| *arrives).min().unwrap_or(u32::MAX);
+        self.due[at] = expires.min(arrives);
+        wasted
+    }
+
+    fn receive(&mut self, n: usize, l: usize, day: u32, shut: bool, arcs: (u32, u32)) {
         let at = n * self.width + l;
         let shelf = &mut self.on_hand[at];
         let moving = (arcs.0..arcs.0 + arcs.1).map(|a| a as usize * self.width + l);
@@ -78,8 +99,7 @@ impl Lots {
         }
     }
 
-    /// Throws away what may not be used on `day`, and says how much.
-    pub(super) fn expire(&mut self, n: usize, l: usize, day: u32) -> i32 {
+    fn expire(&mut self, n: usize, l: usize, day: u32) -> i32 {
         let shelf = &mut self.on_hand[n * self.width + l];
         let mut wasted = 0;
         while let Some(lot) = shelf.front()
@@ -108,9 +128,8 @@ impl Lots {
         day: u32,
         arrives: u32,
     ) {
-        if pieces == 0 {
-            return;
-        }
+        let due = &mut self.due[to * self.width + l];
+        *due = arrives.min(*due);
         let fresh = Lot { last_day: self.lasts(to, l, day), pieces };
         let moving = &mut self.moving[a * self.width + l];
         match from {
@@ -121,6 +140,8 @@ impl Lots {
 
     /// Moves pieces to another site of the echelon.
     pub(super) fn lend(&mut self, from: usize, to: usize, l: usize, pieces: i32, arrives: u32) {
+        let due = &mut self.due[to * self.width + l];
+        *due = arrives.min(*due);
         let incoming = &mut self.incoming[to * self.width + l];
         take(&mut self.on_hand[from * self.width + l], pieces, |lot| incoming.push((arrives, lot)));
     }

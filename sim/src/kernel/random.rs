@@ -42,17 +42,18 @@ pub(super) fn block(key: [u32; 2], n: u32, replication: u32, subject: u64) -> [u
     philox4x32_10([n, replication, subject as u32, (subject >> 32) as u32], key)
 }
 
-const CELL_BITS: u32 = 10;
-/// Cells of one table.
-pub(super) const CELLS: usize = 1 << CELL_BITS;
-const FRACTION_BITS: u32 = 32 - CELL_BITS;
+/// Bits of a word that choose a cell: as few as will do, so that the tables of many stocks fit into the cache.
+const CELL_BITS: [u32; 4] = [5, 6, 8, MOST_BITS];
+const MOST_BITS: u32 = 10;
+/// Bits of a word that say where in a cell it is.
+const FRACTION_BITS: u32 = 32 - MOST_BITS;
 const FRACTION_MASK: u32 = (1 << FRACTION_BITS) - 1;
-const STEPS_MAX: u32 = (1 << CELL_BITS) - 1;
-/// Cells at either end of a table that are never interpolated.
-const TAIL_CELLS: usize = 2;
+const STEPS_MAX: u32 = (1 << MOST_BITS) - 1;
+/// Cells at either end of a wide table that are never interpolated.
+const TAIL_CELLS: u32 = 2;
 
-/// One 1024th of a distribution. The value is `base + (fraction × steps + offset) >> 22`: with one step it
-/// goes up by one at the very place where the distribution does. No step: look it up in the bounds.
+/// A part of a distribution. The value is `base + (fraction × steps + offset) >> 22`: with one step it goes up
+/// by one at the very place where the distribution does. No step: look it up in the bounds.
 #[derive(Clone, Copy, Debug)]
 struct Cell {
     base: i32,
@@ -60,10 +61,19 @@ struct Cell {
     steps: u32,
 }
 
+/// Where the cells of a distribution are.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Table {
+    first: u32,
+    /// By how many bits a word is shifted to give its cell.
+    shift: u32,
+    exact: u32,
+}
+
 /// Inverse cumulative distributions.
 ///
-/// Exact to 2⁻³² where a 1024th of the probability spans at most two values, and in the tails. A distribution
-/// so wide that most cells hold more is taken as even within a 1024th.
+/// Exact to 2⁻²⁷ where a cell spans at most two values, and in the tails. A distribution so wide that most of
+/// 1,024 cells span more is taken as even within each.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tables {
     cells: Vec<Cell>,
@@ -72,34 +82,37 @@ pub(super) struct Tables {
 }
 
 impl Tables {
-    /// Adds a distribution; what is given back is for [`Tables::draw`].
-    pub(super) fn add(&mut self, pmf: &Pmf) -> u32 {
-        let at = self.exact.len() as u32;
+    /// Adds a distribution.
+    pub(super) fn add(&mut self, pmf: &Pmf) -> Table {
         let mut sum = 0.0;
-        let mut bounds: Vec<u32> = Vec::with_capacity(pmf.weights().len());
         let n = pmf.weights().len();
+        let mut bounds: Vec<u32> = Vec::with_capacity(n);
         for weight in &pmf.weights()[..n.saturating_sub(1)] {
             sum += weight;
             bounds.push((sum * 4_294_967_296.0).round().min(4_294_967_295.0) as u32);
         }
         let min = pmf.min() as i32;
-        let value = |u: u32| min + bounds.partition_point(|bound| *bound <= u) as i32;
-        let span = |cell: usize| {
-            let first = (cell as u32) << FRACTION_BITS;
+        let value = |word: u32| min + bounds.partition_point(|bound| *bound <= word) as i32;
+        let span = |cell: u32, bits: u32| {
+            let first = cell << (32 - bits);
             let base = value(first);
-            (base, (value(first | FRACTION_MASK) - base) as u32)
+            (base, (value(first | (u32::MAX >> bits)) - base) as u32)
         };
-        let wide = (0..CELLS).filter(|cell| span(*cell).1 > 1).count() > CELLS / 4;
-        for cell in 0..CELLS {
-            let (base, width) = span(cell);
+        // A table will do if looking up is rare: one word in 500.
+        let slow = |bits: u32| (0..1 << bits).filter(|cell| span(*cell, bits).1 > 1).count();
+        let bits = CELL_BITS.into_iter().find(|bits| slow(*bits) * 500 <= 1 << bits).unwrap_or(MOST_BITS);
+        let wide = bits == MOST_BITS && slow(bits) > 1 << (bits - 2);
+        let first = self.cells.len() as u32;
+        for cell in 0..1 << bits {
+            let (base, width) = span(cell, bits);
             let steps = match width {
                 0 => 1 << FRACTION_BITS,
                 1 => {
-                    let bound = bounds[(base - min) as usize] & FRACTION_MASK;
-                    // A bound of 0 would lie at the cell's very beginning, and base be one more.
-                    1 << FRACTION_BITS | ((1 << FRACTION_BITS) - bound)
+                    let bound = fraction(bounds[(base - min) as usize], 32 - bits);
+                    // A bound of 0 is so near the cell's beginning that all of it is above.
+                    1 << FRACTION_BITS | ((1 << FRACTION_BITS) - bound).min(FRACTION_MASK)
                 }
-                _ if wide && (TAIL_CELLS..CELLS - TAIL_CELLS).contains(&cell) && width < STEPS_MAX => {
+                _ if wide && (TAIL_CELLS..(1 << bits) - TAIL_CELLS).contains(&cell) && width < STEPS_MAX => {
                     (width + 1) << FRACTION_BITS
                 }
                 _ => 0,
@@ -107,17 +120,16 @@ impl Tables {
             self.cells.push(Cell { base, steps });
         }
         self.exact.push((min, bounds));
-        at
+        Table { first, shift: 32 - bits, exact: self.exact.len() as u32 - 1 }
     }
 
     /// The values of these tables at these words.
     #[inline(always)]
-    pub(super) fn draw<const W: usize>(&self, tables: &[u32; W], words: &[u32; W]) -> V<W> {
+    pub(super) fn draw<const W: usize>(&self, tables: &[Table; W], words: &[u32; W]) -> V<W> {
         let mut base = [0_i32; W];
         let mut steps = [0_u32; W];
         for l in 0..W {
-            let at = tables[l] as usize * CELLS + (words[l] >> FRACTION_BITS) as usize;
-            let cell = self.cells[at];
+            let cell = self.cells[(tables[l].first + (words[l] >> tables[l].shift)) as usize];
             base[l] = cell.base;
             steps[l] = cell.steps;
         }
@@ -126,7 +138,7 @@ impl Tables {
             slow |= steps[l] == 0;
         }
         let mut drawn = V::from_fn(|l| {
-            let fraction = words[l] & FRACTION_MASK;
+            let fraction = fraction(words[l], tables[l].shift);
             let up = (fraction * (steps[l] >> FRACTION_BITS) + (steps[l] & FRACTION_MASK)) >> FRACTION_BITS;
             base[l] + up as i32
         });
@@ -141,10 +153,16 @@ impl Tables {
     }
 
     #[cold]
-    fn exactly(&self, table: u32, word: u32) -> i32 {
-        let (min, bounds) = &self.exact[table as usize];
+    fn exactly(&self, table: Table, word: u32) -> i32 {
+        let (min, bounds) = &self.exact[table.exact as usize];
         min + bounds.partition_point(|bound| *bound <= word) as i32
     }
+}
+
+/// Where in its cell a word is, if `shift` bits of it do not choose the cell.
+#[inline(always)]
+fn fraction(word: u32, shift: u32) -> u32 {
+    (word << (32 - shift)) >> (32 - FRACTION_BITS)
 }
 
 /// `pieces` times a factor in 2⁻²⁰, a fraction rounded at random by bits of the same word.
@@ -152,6 +170,13 @@ impl Tables {
 pub(super) fn scaled(pieces: i32, factor: u32, word: u32) -> i32 {
     let rounding = word.wrapping_mul(0x9E37_79B9) >> 12;
     ((pieces as u64 * u64::from(factor) + u64::from(rounding)) >> 20) as i32
+}
+
+/// Of `pieces` so many thousandths, a fraction rounded at random by other bits of the word.
+#[inline(always)]
+pub(super) fn share(pieces: i32, permille: i32, word: u32) -> i32 {
+    let rounding = (u64::from(word.wrapping_mul(0x85EB_CA6B) >> 12) * 1_000) >> 20;
+    ((pieces as u64 * permille as u64 + rounding) / 1_000) as i32
 }
 
 #[cfg(test)]
@@ -182,7 +207,7 @@ mod tests {
         }
         let mean = sum / f64::from(n);
         let variance = squares / f64::from(n) - mean * mean;
-        assert_eq!(off == 0, exact, "{off} of {n} words");
+        assert_eq!(off <= 2, exact, "{off} of {n} words");
         assert!((mean - pmf.mean()).abs() < 2e-4 * pmf.mean() + 1e-5, "mean {mean} for {}", pmf.mean());
         assert!((variance - pmf.variance()).abs() < 1e-3 * pmf.variance() + 1e-4, "variance {variance}");
     }
@@ -194,6 +219,13 @@ mod tests {
         check(&Pmf::negative_binomial(30.0, 1_600.0).unwrap(), true);
         check(&Pmf::normal_rounded(50_000.0, 9_000.0).unwrap(), false);
         check(&Pmf::point(4), true);
+    }
+
+    #[test]
+    fn a_share_keeps_the_mean() {
+        let n = 1_u32 << 20;
+        let sum: i64 = (0..n).map(|i| i64::from(share(3, 400, i << 12))).sum();
+        assert!((sum as f64 / f64::from(n) - 1.2).abs() < 1e-3);
     }
 
     #[test]

@@ -221,7 +221,7 @@ impl Tally {
             let at = self.at(replication) * self.n_lanes + *lane as usize;
             let carried = &mut self.carried[at];
             carried[0] += grams;
-            carried[1 + usize::from(is_cooled)] += (i128::from(grams) * i128::from(*metres) / 1_000) as i64;
+            carried[1 + usize::from(is_cooled)] += (grams as f64 * *metres as f64 / 1e3) as i64;
             self.departures[at * self.words_of_days + day as usize / 64] |= 1 << (day % 64);
         }
     }

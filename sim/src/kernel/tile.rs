@@ -16,7 +16,7 @@ use super::model::{
     DemandShape, FromShape, Group, LeadShape, Model, NONE, NodeShape, PolicyShape, RoundingShape, UnmetShape,
 };
 use super::perish::Lots;
-use super::random::{four_days, scaled};
+use super::random::{Table, four_days, scaled, share};
 use super::ration::{Want, ration};
 use super::tally::{BUCKET_DAYS, N_COUNTED, SERIES, Stat, Tally};
 use crate::rng::{BlockKey, Purpose};
@@ -48,7 +48,7 @@ pub(super) struct Node<const W: usize> {
     order_multiple: V<W>,
     every: V<W>,
     weekdays: V<W>,
-    table: [u32; W],
+    table: [Table; W],
     factor: [u32; W],
     row: [u32; W],
     history: [(u32, u32); W],
@@ -83,7 +83,7 @@ pub(super) struct Arc<const W: usize> {
     ring_len: usize,
     now: usize,
     last_arrival: [u32; W],
-    table: [u32; W],
+    table: [Table; W],
     pair: [u32; W],
     subject: [[u32; W]; 2],
     has_way: bool,
@@ -113,7 +113,6 @@ pub(super) struct Tile<'a, const W: usize> {
 struct Keys {
     demand: [u32; 2],
     lead_time: [u32; 2],
-    patience: [u32; 2],
 }
 
 /// Looks at a tile after each day.
@@ -285,7 +284,6 @@ impl<'a, const W: usize> Tile<'a, W> {
             keys: Keys {
                 demand: key(Purpose::KernelDemand),
                 lead_time: key(Purpose::KernelLeadTime),
-                patience: key(Purpose::KernelPatience),
             },
             lots,
             wants: Vec::new(),
@@ -389,14 +387,17 @@ impl<'a, const W: usize> Tile<'a, W> {
         if shape.is_perishable
             && let Some(lots) = &mut self.lots
         {
-            let mut wasted = V::ZERO;
-            for l in 0..W {
-                let shut = node.shut.0[l] != 0;
-                lots.receive(n, l, day, shut, shape.arcs);
-                wasted.0[l] = lots.expire(n, l, day);
+            let due: [bool; W] = by_lane(|l| lots.is_due(n, l, day));
+            if due.contains(&true) {
+                let mut wasted = V::ZERO;
+                for l in 0..W {
+                    if due[l] {
+                        wasted.0[l] = lots.morning(n, l, day, node.shut.0[l] != 0, shape.arcs);
+                    }
+                }
+                node.on_hand -= wasted;
+                count!(node, Wasted, wasted);
             }
-            node.on_hand -= wasted;
-            count!(node, Wasted, wasted);
         }
         let demand = match shape.demand {
             DemandShape::None => V::ZERO,
@@ -416,7 +417,9 @@ impl<'a, const W: usize> Tile<'a, W> {
             && let Some(lots) = &mut self.lots
         {
             for l in 0..W {
-                lots.issue(n, l, served.0[l]);
+                if served.0[l] > 0 {
+                    lots.issue(n, l, served.0[l]);
+                }
             }
         }
     }
@@ -455,12 +458,8 @@ impl<'a, const W: usize> Tile<'a, W> {
             UnmetShape::Waits => unmet,
             UnmetShape::Lost => V::ZERO,
             UnmetShape::Divided if unmet.any() => {
-                let words = four_days(self.keys.patience, day, &self.replications, &node.subject)[day as usize & 3];
-                let share = |l: usize| {
-                    let rounding = (u64::from(words[l]) * 1_000) >> 32;
-                    ((unmet.0[l] as u64 * node.permille.0[l] as u64 + rounding) / 1_000) as i32
-                };
-                V::from_fn(share)
+                let words = &node.words[day as usize & 3];
+                V::from_fn(|l| share(unmet.0[l], node.permille.0[l], words[l]))
             }
             UnmetShape::Divided => V::ZERO,
         };
@@ -906,7 +905,9 @@ impl<'a, const W: usize> Tile<'a, W> {
         {
             let from = if let FromShape::Node(from) = shape.from { Some(from as usize) } else { None };
             for l in 0..W {
-                lots.send(from, shape.child as usize, a, l, leaves.0[l], day, arrives[l]);
+                if leaves.0[l] > 0 {
+                    lots.send(from, shape.child as usize, a, l, leaves.0[l], day, arrives[l]);
+                }
             }
         }
     }
@@ -1099,7 +1100,8 @@ fn demand<const W: usize>(
     replications: &[u32; W],
 ) -> V<W> {
     let word = |node: &Node<W>| node.words[day as usize & 3];
-    if day & 3 == 0 && (shape.demand == DemandShape::Random || shape.has_factor) {
+    let is_random = shape.demand == DemandShape::Random || shape.has_factor || shape.unmet == UnmetShape::Divided;
+    if day & 3 == 0 && is_random {
         node.words = four_days(key, day, replications, &node.subject);
     }
     let mut asked = if shape.demand == DemandShape::Random {

@@ -63,6 +63,10 @@ fn kernel_speed_of_the_demo_network() {
     let begun = Instant::now();
     let situation = Situation::from_network(&network, start, &crate::situation::Assumptions::default());
     eprintln!("situation of {} positions: {:?}", situation.positions.len(), begun.elapsed());
+    let mut situation = situation;
+    for sku in &mut situation.skus {
+        sku.class = format!("{}-{}", sku.class, if sku.shelf_life_days.is_some_and(|days| days < 60) { "short" } else { "long" });
+    }
     situation.check().unwrap();
     Model::fits(&situation, 365).unwrap();
     #[expect(clippy::disallowed_methods, reason = "a measurement")]
@@ -85,6 +89,16 @@ fn kernel_speed_of_the_demo_network() {
         Outcome { name: String::new(), model: model.clone(), tally }
     };
     let (base, closed) = (outcome(&base), outcome(&closed));
+    for tier in base.model.tiers() {
+        for class in base.model.classes() {
+            let at = |stat| (0..base.model.cells().len()).filter(|c| {
+                let (site, of) = base.model.cells().nth(*c).unwrap();
+                of == class && base.model.situation().sites[site as usize].tier == *tier
+            }).map(|c| base.tally.sum(0, c, stat)).sum::<i64>();
+            eprintln!("tier {tier} {class:10} demand {} at once {} lost {} wasted {} ordered {} received {} on hand {}",
+                at(Stat::Demand), at(Stat::ServedAtOnce), at(Stat::Lost), at(Stat::Wasted), at(Stat::Ordered), at(Stat::Received), at(Stat::OnHandDays) / 365);
+        }
+    }
     for kpi in Kpi::ALL {
         let (a, d) = (base.estimate(*kpi, Scope::All), closed.difference(&base, *kpi, Scope::All));
         let ratio = closed.variance_ratio(&base, *kpi);
