@@ -559,7 +559,7 @@ fn clark_scarf_poisson(case: &Case, _: &Path) -> Result<Answer> {
 
 /// Safety stocks with guaranteed service times, on trees and on the real chains in the shared data.
 fn guaranteed_service(_: &Case, _: &Path) -> Result<Answer> {
-    Ok(Answer::NotJudged("not judged yet: no optimiser of guaranteed service times"))
+    Ok(Answer::NotJudged("no optimiser of guaranteed service times"))
 }
 
 fn lost_sales(case: &Case, _: &Path) -> Result<Answer> {
@@ -673,17 +673,17 @@ fn ocba(case: &Case, _: &Path) -> Result<Answer> {
 
 /// Every row of a run of a serial system or of a warehouse with stores.
 fn trajectory(_: &Case, _: &Path) -> Result<Answer> {
-    Ok(Answer::NotJudged("not judged yet: no kernel that runs a network"))
+    Ok(Answer::NotJudged("no kernel that runs a network"))
 }
 
 /// Orders and cost of the beer game.
 fn beer_game(_: &Case, _: &Path) -> Result<Answer> {
-    Ok(Answer::NotJudged("not judged yet: no kernel that runs a network"))
+    Ok(Answer::NotJudged("no kernel that runs a network"))
 }
 
 /// Two weeks of lost sales on the real data of the VN2 challenge.
 fn vn2_simulator(_: &Case, _: &Path) -> Result<Answer> {
-    Ok(Answer::NotJudged("not judged yet: no kernel that runs a network"))
+    Ok(Answer::NotJudged("no kernel that runs a network"))
 }
 
 fn allocation(case: &Case, _: &Path) -> Result<Answer> {

@@ -76,7 +76,7 @@ pub const BENCHES: &[Bench] = &[
     },
     Bench {
         name: "known_answers",
-        what: "cases of inventory theory: differences in tolerances, and the time of each",
+        what: "cases of inventory theory: which are right, and milliseconds for each",
         needs: "shared data, or a file of cases (--data)",
         run: known_answers::run,
     },
@@ -106,14 +106,12 @@ pub struct Figure {
     pub against: Option<(String, f64)>,
     /// What it should be.
     pub goal: Goal,
-    /// How long it took, where that is told beside the value.
-    pub took_millis: Option<f64>,
 }
 
 impl Figure {
     /// A figure without a peer.
     pub fn alone(figure: impl Into<String>, value: f64, unit: &'static str, goal: Goal) -> Self {
-        Self { figure: figure.into(), value, unit, against: None, goal, took_millis: None }
+        Self { figure: figure.into(), value, unit, against: None, goal }
     }
 
     /// The value over its peer's.
@@ -142,8 +140,7 @@ impl Figure {
             Goal::AtMost(goal) => format!("at most {goal}: {}", if self.holds() { "holds" } else { "MISSED" }),
             Goal::None => String::new(),
         };
-        let took = self.took_millis.map(|millis| format!(" ({millis:.2} ms)")).unwrap_or_default();
-        format!("{:<58} {:>14.2} {:<12} {against:<44} {goal}{took}", self.figure, self.value, self.unit)
+        format!("{:<58} {:>14.2} {:<12} {against:<44} {goal}", self.figure, self.value, self.unit)
     }
 
     /// A line for machines.
@@ -163,9 +160,6 @@ impl Figure {
         }
         if let Some(goal) = at_most {
             object["at_most"] = goal.into();
-        }
-        if let Some(millis) = self.took_millis {
-            object["took_millis"] = millis.into();
         }
         object.to_string()
     }
