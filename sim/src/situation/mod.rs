@@ -471,7 +471,7 @@ pub enum When {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use firmware_schemas::quantity::Timestamp;
     use twin::network::Network;
 

@@ -750,6 +750,13 @@ mod tests {
             let situation = Situation::of(&twin, network, start(), &Assumptions::default());
             let n = situation.positions.len();
             eprintln!("{what}: {n} positions in {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
+            let begun = Instant::now();
+            assert_eq!(situation.check(), Ok(()));
+            eprintln!("{what}: checked in {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
+            let begun = Instant::now();
+            let copied = situation.clone();
+            eprintln!("{what}: copied in {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
+            drop(copied);
         };
         time("demo", &demo());
         time("large, no demand", &large(10_000, 2_000, 100, false));
