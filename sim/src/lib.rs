@@ -5,6 +5,8 @@
 //! WorldInput + WorldConfig ─▶ World ─ advance_to(t) ─▶ Message{topic, payload} ─▶ (a broker) ─▶ Portolan
 //!                               ▲                                                                  │
 //!                               └──────────────── command(topic, payload) ◀────────────────────────┘
+//!
+//! Twin + Network ─▶ Situation ─ Scenario ─▶ Situation, changed or not ─▶ a run
 //! ```
 //!
 //! Nothing here reads a clock, a file or a socket: time comes in, messages go out, and the same seed and

@@ -489,8 +489,11 @@ struct Seasons<'a> {
     start: Timestamp,
     known: BTreeMap<RowKey, Option<u32>>,
     /// The last one that was asked for, of a single profile.
-    last: Option<((i64, Option<u32>), Option<u32>)>,
+    last: Option<(SingleKey, Option<u32>)>,
 }
+
+/// The offset from UTC, and a profile.
+type SingleKey = (i64, Option<u32>);
 
 /// The offset from UTC, and profiles with their shares in thousandths.
 type RowKey = (i64, Vec<(Option<u32>, u16)>);
