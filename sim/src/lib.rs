@@ -5,6 +5,8 @@
 //! WorldInput + WorldConfig ─▶ World ─ advance_to(t) ─▶ Message{topic, payload} ─▶ (a broker) ─▶ Portolan
 //!                               ▲                                                                  │
 //!                               └──────────────── command(topic, payload) ◀────────────────────────┘
+//!
+//! Twin + Network ─▶ Situation ─ Scenario ─▶ Situation, changed or not ─▶ a run
 //! ```
 //!
 //! [`theory`] has the closed forms and exact algorithms that kernels are judged by, and that searches start from:

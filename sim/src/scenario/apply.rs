@@ -458,13 +458,11 @@ impl Draft<'_> {
     ) -> Result<(), Reported> {
         let positions = filter.positions(self.situation, "stock position", |_| true, self.errors)?;
         let sites = self.site_by_id();
-        let mut ends = Vec::new();
-        for source in sources.unwrap_or_default() {
-            ends.push(match &source.site {
-                Some(site) => Some(self.end(&sites, Some(site))),
-                None => None,
-            });
-        }
+        let ends: Vec<Option<Result<u32, Reported>>> = sources
+            .unwrap_or_default()
+            .iter()
+            .map(|source| source.site.as_ref().map(|site| self.end(&sites, Some(site))))
+            .collect();
         let ends = ends.into_iter().map(Option::transpose).collect::<Result<Vec<_>, _>>()?;
         let index = self.situation.index();
         for at in positions {
@@ -776,10 +774,9 @@ impl Draft<'_> {
         }
         self.situation.share_rows();
         let flow = self.situation.mean_flow();
-        for at in first..self.situation.positions.len() {
-            let position = &mut self.situation.positions[at];
-            position.policy = new_policy(&new.policy, flow[at]);
-            position.on_hand = pieces(Quantity::Days(new.initial_days), flow[at]);
+        for (position, flow) in self.situation.positions.iter_mut().zip(flow).skip(first) {
+            position.policy = new_policy(&new.policy, flow);
+            position.on_hand = pieces(Quantity::Days(new.initial_days), flow);
         }
         Ok(())
     }

@@ -499,31 +499,36 @@ impl Read for Weighted {
 }
 
 fn lead_time(keys: &mut Keys, errors: &mut Errors) -> Result<Kind, Reported> {
+    if keys.has("lanes") || keys.has("modes") || keys.has("to_sites") {
+        let days = days(keys, errors);
+        let filter = lane_filter(keys, errors);
+        return Ok(Kind::LaneLeadTime { filter: filter?, days: days? });
+    }
+    let days = days(keys, errors);
+    let filter = filter(keys, errors);
+    let from_sites = keys.optional("from_sites", errors);
+    let may_cross = keys.optional("may_cross", errors);
+    Ok(Kind::LeadTime { filter: filter?, from_sites: from_sites?, days: days?, may_cross: may_cross?.unwrap_or(false) })
+}
+
+fn days(keys: &mut Keys, errors: &mut Errors) -> Result<Days, Reported> {
     const OFF_MAX: f64 = 1e-6;
     let days = keys.optional::<LeadDays>("days", errors);
     let distribution = keys.optional::<At<Vec<Weighted>>>("distribution", errors);
     let observed = keys.optional::<Vec<LeadDays>>("observed", errors);
-    let days = match (days?, distribution?, observed?) {
+    match (days?, distribution?, observed?) {
         (Some(Whole(days)), None, None) => Ok(Days::Constant(days as u16)),
         (None, Some(rows), None) => {
             let sum: f64 = rows.value.iter().map(|Weighted(_, probability)| probability).sum();
             if libm::fabs(sum - 1.0) > OFF_MAX {
                 let rounded = libm::round(sum * 1e6) / 1e6;
-                Err(errors.contradiction(&rows.place, format!("probabilities sum to {rounded}, expected 1")))
-            } else {
-                Ok(Days::Weights(rows.value.iter().map(|Weighted(days, weight)| (*days, *weight)).collect()))
+                return Err(errors.contradiction(&rows.place, format!("probabilities sum to {rounded}, expected 1")));
             }
+            Ok(Days::Weights(rows.value.iter().map(|Weighted(days, weight)| (*days, *weight)).collect()))
         }
         (None, None, Some(days)) => Ok(Days::Weights(days.iter().map(|Whole(days)| (*days as u16, 1.0)).collect())),
         _ => Err(errors.contradiction(&keys.place, "needs one of days, distribution, observed")),
-    };
-    if keys.has("lanes") || keys.has("modes") || keys.has("to_sites") {
-        return Ok(Kind::LaneLeadTime { filter: lane_filter(keys, errors)?, days: days? });
     }
-    let filter = filter(keys, errors);
-    let from_sites = keys.optional("from_sites", errors);
-    let may_cross = keys.optional("may_cross", errors);
-    Ok(Kind::LeadTime { filter: filter?, from_sites: from_sites?, days: days?, may_cross: may_cross?.unwrap_or(false) })
 }
 
 /// A row of a price list.
@@ -624,13 +629,40 @@ fn needed(
     }
 }
 
+/// All keys of all policies.
+const POLICY_KEYS: [&str; 15] = [
+    "level",
+    "level_days",
+    "min",
+    "min_days",
+    "max",
+    "max_days",
+    "reorder_point",
+    "reorder_point_days",
+    "lot",
+    "lot_days",
+    "average_days",
+    "alpha_permille",
+    "cover_days",
+    "safety",
+    "safety_days",
+];
+
 fn policy_change(keys: &mut Keys, errors: &mut Errors) -> Result<PolicyChange, Reported> {
     let scale = keys.optional::<Number>("scale", errors);
     let name = keys.optional::<Choice<PolicyName>>("policy", errors);
-    let name = match (scale?, name?) {
-        (Some(Number(scale)), None) => return Ok(PolicyChange::Scale(scale)),
-        (None, Some(Choice(name))) => name,
-        _ => return Err(errors.contradiction(&keys.place, "needs either policy or scale")),
+    let read = scale.and_then(|scale| Ok((scale, name?)));
+    let name = match read {
+        Ok((Some(Number(scale)), None)) => return Ok(PolicyChange::Scale(scale)),
+        Ok((None, Some(Choice(name)))) => name,
+        other => {
+            // Which keys belong here is not known, so none of these is wrong.
+            keys.pass_over(&POLICY_KEYS);
+            return Err(match other {
+                Err(reported) => reported,
+                Ok(_) => errors.contradiction(&keys.place, "needs either policy or scale"),
+            });
+        }
     };
     match name {
         PolicyName::Never => Ok(PolicyChange::Never),
@@ -920,11 +952,17 @@ fn new_site(keys: &mut Keys, errors: &mut Errors) -> Result<Kind, Reported> {
 
 fn passage_closed(keys: &mut Keys, errors: &mut Errors) -> Result<Kind, Reported> {
     let passage = keys.required::<Choice<&'static Passage>>("passage", errors);
-    let detour = if keys.has("detour_factor") { positive(keys, "detour_factor", errors).map(Some) } else { Ok(None) };
+    let factor = keys.optional::<At<Number>>("detour_factor", errors);
     let has_detour = keys.optional::<bool>("detour", errors);
     let timing = timing(keys, errors);
     let Choice(passage) = passage?;
-    let detour = match (detour?, has_detour?) {
+    let factor = match factor? {
+        Some(At { place, value: Number(factor) }) if factor <= 0.0 => {
+            return Err(errors.contradiction(&place, "must be above 0"));
+        }
+        factor => factor.map(|at| at.value.0),
+    };
+    let detour = match (factor, has_detour?) {
         (Some(factor), None | Some(true)) => Some(factor),
         (None, Some(true)) => match passage.detour_factor {
             Some(factor) => Some(factor),

@@ -30,8 +30,10 @@ pub enum Cause {
     #[error("{0}")]
     Syntax(String),
     /// A key that is not of the language.
-    #[error("unknown, expected one of {known}")]
+    #[error("unknown{}, expected one of {known}", perhaps(.nearest.as_ref()))]
     UnknownField {
+        /// The one that is most like it.
+        nearest: Option<String>,
         /// Those that are.
         known: String,
     },

@@ -407,12 +407,19 @@ impl Keys {
         }
     }
 
+    /// Takes keys without looking at their values.
+    pub(super) fn pass_over(&mut self, keys: &[&'static str]) {
+        self.known.extend(keys);
+        self.entries.retain(|(name, _)| !keys.contains(&name.as_str()));
+    }
+
     /// Refuses the keys that nobody took.
     pub(super) fn finish(self, errors: &mut Errors) -> Result<(), Reported> {
         let mut result = Ok(());
         for (name, node) in self.entries {
             let place = self.place.key(&shortened(&name), node.line);
-            result = Err(errors.push(&place, Cause::UnknownField { known: self.known.join(", ") }));
+            let nearest = nearest(&name, self.known.iter().copied());
+            result = Err(errors.push(&place, Cause::UnknownField { nearest, known: self.known.join(", ") }));
         }
         result
     }

@@ -569,3 +569,166 @@ fn nth_supplier(position: &StockPosition, n: usize) -> Option<u32> {
     }
     None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::situation::tests::{demo, start};
+    use crate::situation::{Arrival, Assumptions, Disruption, Lateral};
+    use crate::theory::distribution::Pmf;
+    use expect_test::{Expect, expect};
+    use std::sync::Arc;
+
+    #[track_caller]
+    fn check(spoil: impl Fn(&mut Situation), expected: Expect) {
+        let mut situation = Situation::from_network(&demo(), start(), &Assumptions::default());
+        assert_eq!(situation.check(), Ok(()));
+        spoil(&mut situation);
+        let errors = situation.check().err().unwrap_or_default();
+        expected.assert_eq(&errors.iter().map(|error| format!("{error}\n")).collect::<String>());
+    }
+
+    #[test]
+    fn each_thing_without_sense_is_named() {
+        check(
+            |all| {
+                let positions = &mut all.positions;
+                positions[0].on_hand = -1;
+                positions[1].arriving.push(Arrival { day: 3, pieces: PIECES_MAX + 1 });
+                positions[2].backorder_permille = 1_001;
+                positions[3].holding_minor_per_year = f64::NAN;
+                positions[4].ordering.multiple = 0;
+                positions[5].review.every_days = 0;
+                positions[6].review.weekdays = 0x80;
+                positions[100].policy = Policy::MinMax { min: 3, max: 2 };
+                positions[101].policy = Policy::ReorderLot { reorder_point: 3, lot: 0 };
+                positions[102].policy = Policy::Forecast {
+                    smoothing: Smoothing::MovingAverage { days: 0 },
+                    cover_days: f64::INFINITY,
+                    safety: 0,
+                };
+                positions[103].sources.clear();
+                positions[104].sourcing = Sourcing::Share;
+                positions[104].sources[0].share_permille = 999;
+                positions[105].sources[0].prices = vec![(1, 2.0)];
+                positions[106].sources[0].prices = vec![(0, 2.0), (5, 1.0), (5, -1.0)];
+                positions[107].sources[0].route = Route::Direct { days: LeadTime::Constant(0), may_cross: false };
+                positions[108].sources[0].route =
+                    Route::Direct { days: LeadTime::Random(Arc::new(Pmf::point(731))), may_cross: false };
+                positions[109].sources[0].from = Origin::Outside { site: None };
+                positions[110].sources[0].from = Origin::Position(1_000_000);
+                positions[111].sources[0].from = Origin::Position(0);
+                positions[112].site = 9_999;
+                positions[114].sku = positions[113].sku;
+                positions[114].site = positions[113].site;
+                let pool = |when| Some(Lateral { pool: 1, when, cost_minor: 0.0 });
+                positions[120].lateral = pool(Transshipment::Reactive);
+                positions[121].lateral = pool(Transshipment::Proactive { every_days: 1, lead_days: 0 });
+                positions[121].sku = positions[120].sku;
+            },
+            expect![[r#"
+                SUP-YIWU/HOM-01: on hand is -1, expected 0 to 134217728
+                SUP-YIWU/HOM-02: arriving is 134217729, expected 0 to 134217728
+                SUP-YIWU/HOM-03: backorder permille is 1001, expected 0 to 1000
+                SUP-YIWU/HOM-04: holding cost is NaN, expected a finite number, not negative
+                SUP-YIWU/HOM-05: order multiple is 0, expected 1 to 134217728
+                SUP-YIWU/HOM-06: days between reviews is 0, expected at least 1
+                SUP-YIWU/HOM-07: weekdays of reviews is 128, expected at least one day
+                CW-DAVENTRY/KIT-09: min is above max
+                CW-DAVENTRY/KIT-10: lot is 0, expected 1 to 134217728
+                CW-DAVENTRY/KIT-11: days to cover is inf, expected 0 to 3650
+                CW-DAVENTRY/KIT-11: a moving average needs at least one day
+                CW-DAVENTRY/KIT-12: has a policy and no source
+                CW-DAVENTRY/SAI-01: shares of its sources sum to 999, expected 1000
+                CW-DAVENTRY/SAI-02: prices must begin from 0 pieces and ascend
+                CW-DAVENTRY/SAI-03: price is -1, expected a finite number, not negative
+                CW-DAVENTRY/SAI-03: prices must begin from 0 pieces and ascend
+                CW-DAVENTRY/SAI-04: lead time from 0 to 0 days, expected 1 to 730
+                CW-DAVENTRY/SAI-05: lead time from 731 to 731 days, expected 1 to 730
+                CW-DAVENTRY/SAI-06: nowhere cannot supply it: no lane begins there, so it needs a lead time of its own
+                CW-DAVENTRY/SAI-07: there is no position 1000000, only 3008
+                CW-DAVENTRY/SAI-08: SUP-YIWU/HOM-01 cannot supply it: it is another SKU
+                9999/MUM-01: there is no site 9999, only 327
+                CW-DAVENTRY/MUM-02: SUP-MUMBAI/MUM-03 cannot supply it: it is another SKU
+                CW-DAVENTRY/MUM-09: SUP-MUMBAI/MUM-10 cannot supply it: it is another SKU
+                CW-DAVENTRY/MUM-09: days of a move is 0, expected 1 to 730
+                CW-DAVENTRY/MUM-09: helps in pool 1 by other rules than CW-DAVENTRY/MUM-09
+                RW-LONDON/MUM-03: CW-DAVENTRY/MUM-02 cannot supply it: it is another SKU
+                RW-LONDON/MUM-10: CW-DAVENTRY/MUM-09 cannot supply it: it is another SKU
+                RW-MANCHESTER/MUM-03: CW-DAVENTRY/MUM-02 cannot supply it: it is another SKU
+                RW-MANCHESTER/MUM-10: CW-DAVENTRY/MUM-09 cannot supply it: it is another SKU
+                RW-GLASGOW/MUM-03: CW-DAVENTRY/MUM-02 cannot supply it: it is another SKU
+                RW-GLASGOW/MUM-10: CW-DAVENTRY/MUM-09 cannot supply it: it is another SKU
+                RW-BRISTOL/MUM-03: CW-DAVENTRY/MUM-02 cannot supply it: it is another SKU
+                RW-BRISTOL/MUM-10: CW-DAVENTRY/MUM-09 cannot supply it: it is another SKU
+                RW-DUBLIN/MUM-03: CW-DAVENTRY/MUM-02 cannot supply it: it is another SKU
+                RW-DUBLIN/MUM-10: CW-DAVENTRY/MUM-09 cannot supply it: it is another SKU
+                RW-VENLO/MUM-03: CW-DAVENTRY/MUM-02 cannot supply it: it is another SKU
+                RW-VENLO/MUM-10: CW-DAVENTRY/MUM-09 cannot supply it: it is another SKU
+                CW-DAVENTRY/MUM-02: stands twice
+                CW-DAVENTRY/MUM-09: stands twice
+            "#]],
+        );
+    }
+
+    #[test]
+    fn lanes_factors_and_disruptions_are_looked_at() {
+        check(
+            |all| {
+                all.lanes[0].to = 9_999;
+                all.lanes[1].lead_time_h = -1.0;
+                all.lanes[2].lead_time_sd_h = f64::NAN;
+                all.sites[0].ships_per_day_max = Some(Capacity::Pieces(-1));
+                all.skus[0].shelf_life_days = Some(0);
+                all.factors.push(Arc::from([]));
+                let days = When::Days { from: 0, until: 1 };
+                let mut add = |name: &str, strikes, when| {
+                    all.disruptions.push(Disruption { name: name.into(), strikes, when });
+                };
+                add("a", Struck::Site(9_999), days);
+                add("b", Struck::Lane(0), When::Days { from: 3, until: 3 });
+                add("c", Struck::Lane(0), When::Random { mean_between: 0.0, mean_lasting: 1.0 });
+                add("d", Struck::SlowLane(0, 0.0), days);
+                add("e", Struck::LaneCapacity(0, 0.5), days);
+                add("f", Struck::SiteCapacity(1, f64::NAN), days);
+                add("g", Struck::Spoils(1, vec![9_999]), days);
+            },
+            expect![[r#"
+                site SUP-YIWU: ships_per_day_max is -1, expected 0 to 134217728
+                lane PRE-YIWU: there is no site 9999, only 327
+                lane PRE-YIWU~back: lead time in hours is -1, expected 0 to 17520
+                lane PRE-SHENZHEN: standard deviation of the lead time in hours is NaN, expected 0 to 17520
+                SKU HOM-01: shelf life in days is 0, expected at least 1
+                row 2 of demand factors is empty
+                "a": strikes a site that is not there
+                "b": ends before it begins
+                "c": mean days between and lasting must be above 0
+                "d": its factor must be above 0
+                "e": strikes a lane without capacity
+                "f": strikes a site without capacity
+                "f": its factor must not be negative
+                "g": spoils a SKU that is not there
+            "#]],
+        );
+    }
+
+    #[test]
+    fn a_cycle_is_named_by_its_positions() {
+        check(
+            |all| {
+                let recipe = |part| Origin::Recipe { parts: vec![(part, 2)], per_day_max: None };
+                let days = Route::Direct { days: LeadTime::Constant(1), may_cross: false };
+                // The first three are of one site: the first is made of the second, and so on in a circle.
+                for (at, part) in [(0, 1), (1, 2), (2, 0)] {
+                    all.positions[at].sources[0].from = recipe(part);
+                    all.positions[at].sources[0].route = days.clone();
+                }
+                all.positions[5].sources[0].from = Origin::Position(5);
+            },
+            expect![[r#"
+                cycle in supply: SUP-YIWU/HOM-01 from SUP-YIWU/HOM-02 from SUP-YIWU/HOM-03 from SUP-YIWU/HOM-01
+                cycle in supply: SUP-YIWU/HOM-06 from SUP-YIWU/HOM-06
+            "#]],
+        );
+    }
+}

@@ -489,8 +489,11 @@ struct Seasons<'a> {
     start: Timestamp,
     known: BTreeMap<RowKey, Option<u32>>,
     /// The last one that was asked for, of a single profile.
-    last: Option<((i64, Option<u32>), Option<u32>)>,
+    last: Option<(SingleKey, Option<u32>)>,
 }
+
+/// The offset from UTC, and a profile.
+type SingleKey = (i64, Option<u32>);
 
 /// The offset from UTC, and profiles with their shares in thousandths.
 type RowKey = (i64, Vec<(Option<u32>, u16)>);
@@ -750,6 +753,13 @@ mod tests {
             let situation = Situation::of(&twin, network, start(), &Assumptions::default());
             let n = situation.positions.len();
             eprintln!("{what}: {n} positions in {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
+            let begun = Instant::now();
+            assert_eq!(situation.check(), Ok(()));
+            eprintln!("{what}: checked in {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
+            let begun = Instant::now();
+            let copied = situation.clone();
+            eprintln!("{what}: copied in {:.1} ms", begun.elapsed().as_secs_f64() * 1e3);
+            drop(copied);
         };
         time("demo", &demo());
         time("large, no demand", &large(10_000, 2_000, 100, false));
