@@ -223,7 +223,7 @@ pub struct Effort<'a> {
 
 impl Default for Effort<'_> {
     fn default() -> Self {
-        Self { cells: 2_500_000_000, stop: None, seed: 1 }
+        Self { cells: 1_500_000_000, stop: None, seed: 1 }
     }
 }
 

@@ -282,7 +282,8 @@ impl Search<'_> {
                 best = Some((score, children));
             }
         }
-        best.map(|(_, children)| children).unwrap_or_default()
+        // A field in which every variable is decided is settled, not branched.
+        best.map_or_else(|| vec![field.all_labels()], |(_, children)| children)
     }
 
     /// A child, bounded; `None` where nothing in it is better than the best.
@@ -292,12 +293,7 @@ impl Search<'_> {
         let mut lineage = Rc::new(Lineage { undo, parent: parent.lineage.clone() });
         let mut value = parent.bound;
         for _ in 0..3 {
-            if let Some(order) = Order::plan(&field, self.limits.at_once) {
-                self.spend(order.work as u64);
-                let (cost, labels) = eliminate(&field, &order);
-                if cost < best.cost {
-                    best.offer(root, lineage.expand(labels));
-                }
+            if self.settle(&field, &lineage, best, root) {
                 return None;
             }
             let mut bound = Bound::new(&field);
@@ -323,7 +319,19 @@ impl Search<'_> {
             field = smaller;
             lineage = Rc::new(Lineage { undo, parent: Some(lineage) });
         }
-        Some(Open { field, bound: value, lineage: Some(lineage) })
+        let settled = self.settle(&field, &lineage, best, root);
+        (!settled).then_some(Open { field, bound: value, lineage: Some(lineage) })
+    }
+
+    /// Eliminates a field that is small enough; true when done.
+    fn settle(&mut self, field: &Field, lineage: &Lineage, best: &mut Best, root: &Field) -> bool {
+        let Some(order) = Order::plan(field, self.limits.at_once) else { return false };
+        self.spend(order.work as u64);
+        let (cost, labels) = eliminate(field, &order);
+        if cost < best.cost {
+            best.offer(root, lineage.expand(labels));
+        }
+        true
     }
 
     /// Betters an assignment by solving neighbourhoods of it exactly.

@@ -197,8 +197,6 @@ fn networks(n: core::ops::RangeInclusive<usize>, processing_max: u32, percent: u
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
-
     #[test]
     fn small_trees_cost_what_brute_force_finds(chain in trees(6, 3)) {
         check_cost(&chain, brute_force(&chain), 1e-9);
