@@ -146,11 +146,13 @@ pub mod influx {
     /// Speaks with the InfluxDB that `config` names; nothing is sent yet.
     pub fn client(config: &Config) -> Result<InfluxClient, StartError> {
         let influx = &config.store.influxdb2;
-        let token = match influx.token.reveal() {
-            "" => read_secret(&influx.token_file)?,
-            token => token.to_owned(),
-        };
-        client_with(config, &Token::new(&token))
+        match influx.token.reveal() {
+            "" => {
+                let token = read_secret(&influx.token_file)?;
+                Ok(client_with(config, &Token::new(&token))?.with_token_file(influx.token_file.clone()))
+            }
+            token => client_with(config, &Token::new(token)),
+        }
     }
 
     /// The same with another token than the configured one.

@@ -33,7 +33,8 @@ fn flux_count(influxd: &Influxd) -> u64 {
         "from(bucket: \"{BUCKET}\") |> range(start: 0) \
          |> filter(fn: (r) => r._measurement == \"reading\" and r._field == \"kind\") |> group() |> count()"
     );
-    let answer = reqwest::blocking::Client::new()
+    let answer = influxd
+        .http()
         .post(format!("{}/api/v2/query?org={ORG}", influxd.url()))
         .header("Authorization", format!("Token {OPERATOR_TOKEN}"))
         .header("Content-Type", "application/vnd.flux")
@@ -287,7 +288,8 @@ fn a_reading_that_influxdb_refuses_is_quarantined_and_the_rest_goes_through() {
 /// Asks InfluxDB's own API as the operator; the answer must be a success.
 fn operator(influxd: &Influxd, method: &str, path: &str, body: Option<&serde_json::Value>) -> serde_json::Value {
     let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
-    let mut request = reqwest::blocking::Client::new()
+    let mut request = influxd
+        .http()
         .request(method, format!("{}/api/v2/{path}", influxd.url()))
         .header("Authorization", format!("Token {OPERATOR_TOKEN}"));
     if let Some(body) = body {
@@ -327,7 +329,8 @@ fn url_query(pairs: &[(&str, &str)]) -> String {
 
 /// Rows of a Flux query as column and value; the query gives one table shape.
 fn flux_rows(influxd: &Influxd, query: &str) -> Vec<std::collections::BTreeMap<String, String>> {
-    let answer = reqwest::blocking::Client::new()
+    let answer = influxd
+        .http()
         .post(format!("{}/api/v2/query?org={ORG}", influxd.url()))
         .header("Authorization", format!("Token {OPERATOR_TOKEN}"))
         .header("Content-Type", "application/vnd.flux")
@@ -573,4 +576,111 @@ fn a_question_whose_asker_has_left_is_given_up() {
     let asked = impatient.get(gateway.url("/v1/devices/d0/metrics/x/readings")).send();
     assert!(asked.is_err_and(|why| why.is_timeout()), "nobody answers");
     given_up.recv_timeout(Duration::from_secs(5)).expect("InfluxDB's connection is closed soon after");
+}
+
+/// Makes a token that may read and write every bucket; gives its identifier and itself.
+fn make_token(influxd: &Influxd) -> (String, String) {
+    let org = operator(influxd, "GET", &format!("orgs?org={ORG}"), None)["orgs"][0]["id"].clone();
+    let may = |action: &str| serde_json::json!({ "action": action, "resource": { "type": "buckets", "orgID": org } });
+    let body = serde_json::json!({ "orgID": org, "permissions": [may("read"), may("write")] });
+    let made = operator(influxd, "POST", "authorizations", Some(&body));
+    let text = |key: &str| made[key].as_str().unwrap_or_else(|| panic!("no {key}: {made}")).to_owned();
+    (text("id"), text("token"))
+}
+
+#[test]
+fn a_token_that_was_changed_is_taken_from_its_file_without_a_restart() {
+    let Some(influxd) = Influxd::start("influx_rotated") else { return };
+    let options = with_influx("influx_rotated", &influxd);
+    let file = options.data.with_extension("token");
+    let (old, token) = make_token(&influxd);
+    fs::write(&file, token).expect("the token file");
+    let gateway = Gateway::start(&options);
+    let publisher = Publisher::start("load", gateway.mqtt_port(), 100);
+    let (base, mut sent) = (base_millis(), 0);
+    send_for(&publisher, &mut sent, base, Duration::from_millis(300));
+    wait_for_all(&gateway);
+    operator(&influxd, "DELETE", &format!("authorizations/{old}"), None);
+    send_for(&publisher, &mut sent, base, Duration::from_millis(300));
+    wait_until("/readyz names the token", Duration::from_secs(20), || match store_part(&gateway) {
+        (200, state, said) if state == "degraded" && said.contains("token_file, which is read again") => Ok(()),
+        other => Err(other),
+    });
+    let path = "/v1/devices/d0/metrics/x/readings";
+    assert_eq!(gateway.try_get(path).0, 503, "reads need it too");
+    let (_, token) = make_token(&influxd);
+    fs::write(&file, format!("{token}\n")).expect("the token file");
+    wait_for_all(&gateway);
+    assert_eq!(store_part(&gateway).1, "ready");
+    assert_eq!(gateway.try_get(path).0, 200);
+    finish(gateway, &options, &influxd, publisher, sent);
+}
+
+/// An authority of the test's own, with a certificate for 127.0.0.1, and a stranger's: PEM files in a folder.
+fn certificates(test: &str) -> std::path::PathBuf {
+    use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair};
+    let folder = std::env::temp_dir().join(format!("portolan-e2e-{}-{test}-tls", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    for root in ["root", "stranger"] {
+        let key = KeyPair::generate().expect("a key");
+        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        params.distinguished_name.push(DnType::CommonName, format!("Portolan test {root}"));
+        fs::write(folder.join(format!("{root}.pem")), params.self_signed(&key).expect("a root").pem()).expect("a file");
+        if root == "root" {
+            let issuer = Issuer::new(params, key);
+            let key = KeyPair::generate().expect("a key");
+            let server = CertificateParams::new(vec!["127.0.0.1".to_owned()]).expect("parameters");
+            let signed = server.signed_by(&key, &issuer).expect("a certificate");
+            fs::write(folder.join("server.pem"), signed.pem()).expect("a file");
+            fs::write(folder.join("server.key"), key.serialize_pem()).expect("a file");
+        }
+    }
+    folder
+}
+
+#[test]
+fn influxdb_behind_tls_is_set_up_written_and_read_with_its_root_and_not_without() {
+    let folder = certificates("influx_tls");
+    let file = |name: &str| folder.join(name);
+    let Some(influxd) = Influxd::start_tls("influx_tls", &file("server.pem"), &file("server.key"), &file("root.pem"))
+    else {
+        return;
+    };
+    let mut options = with_influx("influx_tls", &influxd);
+    assert!(influxd.url().starts_with("https://"));
+    let operator_file = options.data.with_extension("token");
+    let own_file = options.data.with_extension("own-token");
+    fs::remove_file(&own_file).ok();
+    options.set.retain(|set| !set.contains("token_file"));
+    options.set.push(format!("store.influxdb2.token_file={}", own_file.display()));
+    let believing = |root: &str| {
+        let mut options = options.clone();
+        options.set.push(format!("store.influxdb2.roots_file={}", file(root).display()));
+        options
+    };
+    let operator_file = operator_file.display().to_string();
+    let setup = |options: &GatewayOptions| run_with(options, &["influx", "setup", "--token-file", &operator_file]);
+    for refused in [options.clone(), believing("stranger.pem")] {
+        let (code, _, stderr) = setup(&refused);
+        assert!(code.is_some_and(|code| code != 0) && stderr.contains("certificate"), "{code:?} {stderr}");
+    }
+    let (code, steps, stderr) = setup(&believing("root.pem"));
+    assert_eq!(code, Some(0), "{steps:#}\n{stderr}");
+
+    // Believing somebody else costs nothing but time, and says what is wrong.
+    let gateway = Gateway::start(&believing("stranger.pem"));
+    let publisher = Publisher::start("load", gateway.mqtt_port(), 100);
+    let (base, mut sent) = (base_millis(), 0);
+    send_for(&publisher, &mut sent, base, Duration::from_millis(300));
+    wait_until("/readyz names the certificate", Duration::from_secs(20), || match store_part(&gateway) {
+        (200, state, said) if state == "degraded" && said.contains("certificate") => Ok(()),
+        other => Err(other),
+    });
+    gateway.stop();
+    let options = believing("root.pem");
+    let gateway = Gateway::start(&options);
+    send_for(&publisher, &mut sent, base, Duration::from_millis(300));
+    finish(gateway, &options, &influxd, publisher, sent);
+    fs::remove_dir_all(&folder).ok();
 }

@@ -144,8 +144,8 @@ fn story(test: &str, broker: Option<u16>, send: &dyn Fn(&Gateway, &Messages)) {
     }
     check(&gateway, "scale~208", "gross", &serde_json::json!([1.0]));
     // Without a time it has that of its first arrival.
+    check(&gateway, "press-1", "temperature", &serde_json::json!([4.5, 5.0, 4.0]));
     let readings = gateway.get_all("/v1/devices/press-1/metrics/temperature/readings");
-    assert_eq!(readings.len(), 3, "{readings:?}");
     let (newest, arrived) = (readings[2]["at"].as_str(), kept[4]["received_at"].as_str());
     assert_eq!(newest, arrived);
     assert_eq!(quarantined(&gateway, 3).len(), 3);
@@ -184,5 +184,42 @@ fn a_configuration_whose_mappings_overlap_does_not_start_and_says_which() {
     let said = Gateway::refuses_to_start(&options);
     for part in ["ingest.mappings", "mapping 2", "scales/{device}/{quantity}", "scales/#"] {
         assert!(said.contains(part), "{said}");
+    }
+}
+
+#[test]
+fn gateways_of_one_group_share_mapped_topics_and_take_each_message_once() {
+    let Some(mosquitto) = Mosquitto::start("mapped_shared", &MosquittoOptions::default()) else { return };
+    let gateways = ["mapped_shared_1", "mapped_shared_2"].map(|name| {
+        let mut options = options(name, MAPPINGS);
+        options.broker = Some(mosquitto.port());
+        options.set.push("mqtt.external.shared_group=plants".to_owned());
+        options.set.push(format!("mqtt.external.client_id={name}"));
+        Gateway::start(&options)
+    });
+    let publisher = Publisher::start("scales", mosquitto.port(), 10);
+    let (n, secs) = (200, now_secs());
+    for number in 0..n {
+        let line = format!("cpu,host=h1,site=WH usage={number} {}", (secs - 1_000 + number) * 1_000_000_000);
+        publisher.send(number, "telegraf/edge".to_owned(), line.into_bytes());
+    }
+    let mut values: Vec<Vec<u64>> = Vec::new();
+    wait_until("every message is taken", Duration::from_secs(20), || {
+        let readings = |gateway: &Gateway| {
+            let (status, body) = gateway.try_get("/v1/devices/h1/metrics/cpu.usage/readings?limit=1000");
+            let items = body["items"].as_array().filter(|_| status == 200).cloned().unwrap_or_default();
+            items.iter().map(|reading| reading["value"].as_f64().expect("a number") as u64).collect()
+        };
+        values = gateways.iter().map(readings).collect();
+        let mut all = values.concat();
+        all.sort_unstable();
+        if all == (0..n).collect::<Vec<_>>() { Ok(()) } else { Err(values.clone()) }
+    });
+    assert!(values.iter().all(|values| !values.is_empty()), "both take a share: {values:?}");
+    drop(publisher.finish(true));
+    // None came twice, or nobody would have waited for it.
+    for gateway in gateways {
+        assert_eq!(gateway.metric("portolan_quarantine") as u64, 0);
+        gateway.stop();
     }
 }

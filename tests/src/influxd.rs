@@ -26,6 +26,8 @@ pub struct Influxd {
     folder: PathBuf,
     port: u16,
     arguments: Vec<String>,
+    /// Whom to believe when it speaks TLS.
+    root: Option<PathBuf>,
     child: Option<Child>,
 }
 
@@ -39,11 +41,24 @@ impl Influxd {
         Self::start_in(test, None, &[])
     }
 
+    /// As [`Influxd::start`], speaking TLS with this certificate and key; `root` vouches for them. All are PEM files.
+    ///
+    /// # Panics
+    /// As [`Influxd::start`].
+    pub fn start_tls(test: &str, certificate: &Path, key: &Path, root: &Path) -> Option<Self> {
+        let [certificate, key] = [certificate, key].map(|path| path.display().to_string());
+        Self::start_as(test, None, &["--tls-cert", &certificate, "--tls-key", &key], Some(root))
+    }
+
     /// As [`Influxd::start`], with its data below `engine`, which is not removed, and with more arguments.
     ///
     /// # Panics
     /// As [`Influxd::start`].
     pub fn start_in(test: &str, engine: Option<&Path>, arguments: &[&str]) -> Option<Self> {
+        Self::start_as(test, engine, arguments, None)
+    }
+
+    fn start_as(test: &str, engine: Option<&Path>, arguments: &[&str], root: Option<&Path>) -> Option<Self> {
         let Some(program) = find() else {
             let message = format!("{test}: no influxd (build it with tests/peers/influxd.sh, or name it in {INFLUXD})");
             assert!(std::env::var_os(REQUIRE_PEERS).is_none_or(|value| value != "1"), "{message}");
@@ -67,15 +82,29 @@ impl Influxd {
         }
         all.extend(["--reporting-disabled", "--log-level", "error"].map(str::to_owned));
         all.extend(arguments.iter().map(|&argument| argument.to_owned()));
-        let mut server = Self { program, folder, port: free_port(), arguments: all, child: None };
+        let mut server =
+            Self { program, folder, port: free_port(), arguments: all, root: root.map(Path::to_owned), child: None };
         server.restart();
         server.set_up();
         Some(server)
     }
 
-    /// `http://127.0.0.1:port`.
+    /// `http://127.0.0.1:port`, or `https`.
     pub fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+        let scheme = if self.root.is_some() { "https" } else { "http" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
+    }
+
+    /// Speaks with it, and believes its certificate.
+    ///
+    /// # Panics
+    /// When its root's file is no certificate.
+    pub fn http(&self) -> reqwest::blocking::Client {
+        let roots = self.root.iter().map(|root| {
+            let pem = fs::read(root).expect("the root's file");
+            reqwest::Certificate::from_pem(&pem).expect("a certificate")
+        });
+        reqwest::blocking::Client::builder().tls_certs_only(roots).build().expect("a client")
     }
 
     /// The port that it listens on.
@@ -100,7 +129,7 @@ impl Influxd {
             org: ORG.to_owned(),
             bucket: BUCKET.to_owned(),
             token: Token::new(OPERATOR_TOKEN),
-            tls: TlsOptions { roots: Roots::System, identity: None },
+            tls: TlsOptions { roots: self.root.clone().map_or(Roots::System, Roots::File), identity: None },
             patience: Patience::default(),
         }
     }
@@ -148,10 +177,10 @@ impl Influxd {
             .spawn()
             .expect("starting influxd");
         self.child = Some(child);
-        let health = format!("{}/health", self.url());
+        let (health, http) = (format!("{}/health", self.url()), self.http());
         for _ in 0..600 {
             if TcpStream::connect((Ipv4Addr::LOCALHOST, self.port)).is_ok()
-                && reqwest::blocking::get(&health).is_ok_and(|answer| answer.status().is_success())
+                && http.get(&health).send().is_ok_and(|answer| answer.status().is_success())
             {
                 return;
             }
@@ -165,7 +194,8 @@ impl Influxd {
         let body = serde_json::json!({
             "username": "test", "password": "portolan-test", "org": ORG, "bucket": BUCKET, "token": OPERATOR_TOKEN,
         });
-        let answer = reqwest::blocking::Client::new()
+        let answer = self
+            .http()
             .post(format!("{}/api/v2/setup", self.url()))
             .body(body.to_string())
             .send()

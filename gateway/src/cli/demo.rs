@@ -1,6 +1,6 @@
 //! `portolan demo`: broker, gateway and a simulated world in one process, joined by MQTT only.
 
-use super::serve::{announce, runtime, until_signal};
+use super::serve::{Signals, announce, runtime, until_signal};
 use super::{Configured, Ended, Failure};
 use anyhow::Context;
 use clap::Args;
@@ -66,6 +66,7 @@ pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
     let ended = runtime()?.block_on(async {
         let mut start = SystemClock.now();
         let mut goes_on = false;
+        let signals = Signals::hear()?;
         let server = Server::start_with(&config, Some(&network), |newest: Option<Timestamp>| {
             // What was recovered may be ahead of the wall clock by the pace of earlier runs.
             start = start.max(newest.unwrap_or(start));
@@ -90,7 +91,7 @@ pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
         let world = WorldConfig { demo_story: !goes_on, ..WorldConfig::new(seed, start) };
         let driver = Driver::start(&input, world, pace, broker).context("starting the world")?;
         // The world stops first: devices that lose their broker would only complain.
-        until_signal(&server, flags.stop_after.map(Duration::from_secs)).await?;
+        until_signal(&server, signals, flags.stop_after.map(Duration::from_secs)).await;
         driver.stop();
         server.stop().await.map_err(Failure::from)
     });

@@ -6,7 +6,7 @@ use gateway::config::{Config, Loaded};
 use gateway::server::Server;
 use std::path::PathBuf;
 use std::time::Duration;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Short forms of the keys that are set most often.
 #[derive(Args)]
@@ -54,9 +54,10 @@ impl Flags {
 pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
     let Loaded { config, .. } = flags.load(configured)?;
     runtime()?.block_on(async {
+        let signals = Signals::hear()?;
         let server = Server::start(&config).await?;
         announce(&config, &server);
-        until_signal(&server, None).await?;
+        until_signal(&server, signals, None).await;
         Ok(server.stop().await?)
     })
 }
@@ -83,16 +84,27 @@ pub(crate) fn announce(config: &Config, server: &Server) {
     eprintln!("  stop      Ctrl-C");
 }
 
+/// Ctrl-C and SIGTERM.
+pub(crate) struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    /// From now on neither ends the process: whoever sees that it is ready may ask it to stop at once, and is heard.
+    pub(crate) fn hear() -> std::io::Result<Self> {
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+}
+
 /// Waits for a signal, for the plane to end by itself, or for `limit` to pass.
-pub(crate) async fn until_signal(server: &Server, limit: Option<Duration>) -> std::io::Result<()> {
+pub(crate) async fn until_signal(server: &Server, mut signals: Signals, limit: Option<Duration>) {
     let mut ended = server.ended();
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
     tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+        _ = signals.interrupt.recv() => {}
+        _ = signals.terminate.recv() => {}
         _ = ended.wait_for(|ended| *ended) => {}
         () = tokio::time::sleep(limit.unwrap_or_default()), if limit.is_some() => {}
     }
     eprintln!("stopping");
-    Ok(())
 }

@@ -24,12 +24,14 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 const READINGS_IN_A_FRAME: u64 = 50;
 const N_DEVICES: u64 = 100;
+/// While a backlog drains.
+const LIVE_FRAMES_PER_S: u64 = 200;
 const IN_TIME: Duration = Duration::from_secs(600);
 
 pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
@@ -222,21 +224,19 @@ fn with_influx(name: &str, server: &Influxd, mosquitto: &Mosquitto) -> Result<Ga
 
 /// InfluxDB is away while readings come, and then gets them all while more come.
 fn backlog(n_readings: u64, alone: f64, figures: &mut Vec<Figure>) -> Result<()> {
-    const LIVE_FRAMES_PER_S: u64 = 200;
     let mut server = influxd("bench_backlog")?;
     let lines = MosquittoOptions { lines: vec!["max_queued_messages 0".into()], ..MosquittoOptions::default() };
     let mosquitto = Mosquitto::start("bench_backlog", &lines).context("mosquitto is missing")?;
     let gateway = Gateway::start(&with_influx("bench_backlog", &server, &mosquitto)?);
-    let n_frames = n_readings / READINGS_IN_A_FRAME;
-    let all = frames(n_frames, SystemClock.now(), Encoding::Cbor, "WH", "t")?;
+    let waiting = n_readings / READINGS_IN_A_FRAME;
+    let (warm, live) = (waiting as usize / 20, waiting as usize / 4);
+    let all = frames((warm + waiting as usize + live) as u64, SystemClock.now(), Encoding::Cbor, "WH", "t")?;
     let publisher = Publisher::start("bench", mosquitto.port(), 1_000);
     let send = |range: std::ops::Range<usize>| {
         for (number, (topic, payload)) in all[range.clone()].iter().enumerate() {
             publisher.send((range.start + number) as u64, topic.clone(), payload.to_vec());
         }
     };
-    let live = (n_frames / 10) as usize;
-    let warm = (n_frames / 20) as usize;
     send(0..warm);
     let here = |n: u64| -> Result<()> {
         let began = Instant::now();
@@ -250,14 +250,21 @@ fn backlog(n_readings: u64, alone: f64, figures: &mut Vec<Figure>) -> Result<()>
     while gateway.metric("portolan_store_behind_records") > 0.0 {
         thread::sleep(Duration::from_millis(20));
     }
+    let mut probes = 0;
+    // As long as the live frames suffice for the drain too.
+    let usual_for = Duration::from_secs_f64((live as f64 / 8.0 / LIVE_FRAMES_PER_S as f64).min(30.0));
+    let mut next = warm;
+    let (usual, _) =
+        delays_while(&gateway, &publisher, &all, &mut next, &mut probes, &mut |so_far| so_far < usual_for)?;
     server.kill();
     thread::sleep(Duration::from_millis(500));
     let before = gateway.resident_bytes();
-    let until = all.len() - live;
-    send(warm..until);
-    here(until as u64 * READINGS_IN_A_FRAME)?;
+    let first = next;
+    next += waiting as usize;
+    send(first..next);
+    here(next as u64 * READINGS_IN_A_FRAME + probes)?;
     let grown = gateway.resident_bytes() as f64 - before as f64;
-    let away = (until - warm) as u64 * READINGS_IN_A_FRAME;
+    let away = waiting * READINGS_IN_A_FRAME;
     figures.push(Figure::alone(
         format!("memory grown while InfluxDB was away for {away} readings"),
         grown / f64::from(1 << 20),
@@ -266,26 +273,84 @@ fn backlog(n_readings: u64, alone: f64, figures: &mut Vec<Figure>) -> Result<()>
     ));
     let waiting = gateway.metric("portolan_store_behind_records");
     server.restart();
-    let began = Instant::now();
-    let mut next = until;
-    while gateway.metric("portolan_store_behind_records") > waiting / 100.0 {
-        let due = until + (began.elapsed().as_secs_f64() * LIVE_FRAMES_PER_S as f64) as usize;
-        let due = due.min(all.len());
-        send(next..due);
-        next = due;
-        ensure!(began.elapsed() < IN_TIME, "the backlog does not end");
-        thread::sleep(Duration::from_millis(10));
-    }
-    let drained = away + (next - until) as u64 * READINGS_IN_A_FRAME;
+    let first = next;
+    let (draining, drained_for) = delays_while(&gateway, &publisher, &all, &mut next, &mut probes, &mut |so_far| {
+        so_far < IN_TIME && gateway.metric("portolan_store_behind_records") > waiting / 100.0
+    })?;
+    ensure!(drained_for < IN_TIME, "the backlog does not end");
+    let drained = away + (next - first) as u64 * READINGS_IN_A_FRAME;
     figures.push(Figure {
         figure: format!("a backlog of {away} drains while {LIVE_FRAMES_PER_S} frames/s come"),
-        value: drained as f64 / began.elapsed().as_secs_f64(),
+        value: drained as f64 / drained_for.as_secs_f64(),
         unit: "readings/s",
         against: Some(("the cursor alone".into(), alone)),
         goal: Goal::AtLeast(0.8),
     });
+    figures.push(Figure {
+        figure: format!("publish → stream meanwhile, p99 of {}", draining.len()),
+        value: p99(&draining),
+        unit: "ms",
+        against: Some((format!("without a backlog, p99 of {}", usual.len()), p99(&usual))),
+        goal: Goal::AtMost(2.0),
+    });
     drop(publisher.finish(true));
     Ok(())
+}
+
+fn p99(millis: &[f64]) -> f64 {
+    millis[(millis.len() - 1) * 99 / 100]
+}
+
+/// Sends live frames, and readings that say when they were sent, for as long as `goes_on` says; gives the sorted
+/// delays in milliseconds until the latter were in `/v1/stream`, and how long it went on.
+fn delays_while(
+    gateway: &Gateway,
+    publisher: &Publisher,
+    frames: &[(String, Bytes)],
+    next: &mut usize,
+    probes: &mut u64,
+    goes_on: &mut dyn FnMut(Duration) -> bool,
+) -> Result<(Vec<f64>, Duration)> {
+    const PROBES_PER_S: u64 = 100;
+    /// Asking costs the gateway something too.
+    const ASK_EVERY: Duration = Duration::from_millis(100);
+    let stop = Arc::new(AtomicBool::new(false));
+    let watcher = super::stream::watch(gateway, stop.clone())?;
+    let began = Instant::now();
+    let (first, first_probe) = (*next, *probes);
+    let mut asked = Duration::ZERO;
+    let went_on = loop {
+        let so_far = began.elapsed();
+        if so_far >= asked + ASK_EVERY {
+            if !goes_on(so_far) {
+                break so_far;
+            }
+            asked = so_far;
+        }
+        let due = |per_s: u64| (so_far.as_secs_f64() * per_s as f64) as u64;
+        while *next < first + due(LIVE_FRAMES_PER_S) as usize {
+            let (topic, payload) = frames.get(*next).context("more live frames are needed than there are")?;
+            publisher.send(*next as u64, topic.clone(), payload.to_vec());
+            *next += 1;
+        }
+        while *probes < first_probe + due(PROBES_PER_S) {
+            let (topic, payload) = super::stream::message(*probes);
+            publisher.send(frames.len() as u64 + *probes, topic, payload);
+            *probes += 1;
+        }
+        thread::sleep(Duration::from_millis(2));
+    };
+    thread::sleep(Duration::from_millis(500));
+    stop.store(true, Ordering::Release);
+    // One more wakes the watcher.
+    let (topic, payload) = super::stream::message(*probes);
+    publisher.send(frames.len() as u64 + *probes, topic, payload);
+    *probes += 1;
+    let mut millis = watcher.join().ok().context("the watcher panicked")?;
+    let sent = *probes - first_probe;
+    ensure!(millis.len() as u64 > sent / 2, "only {} of {sent} readings were seen", millis.len());
+    millis.sort_by(f64::total_cmp);
+    Ok((millis, went_on))
 }
 
 /// One system's way through the same messages.

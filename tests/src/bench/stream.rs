@@ -15,7 +15,8 @@ use std::time::{Duration, Instant};
 /// So many, that a device's next reading hardly overtakes its last one on the way.
 const N_DEVICES: u64 = 5_000;
 
-fn message(number: u64) -> (String, Vec<u8>) {
+/// A reading that says when it was sent.
+pub(super) fn message(number: u64) -> (String, Vec<u8>) {
     let (device, seq) = (number % N_DEVICES, number / N_DEVICES);
     // The value is when it was sent, in microseconds: exact in a double.
     let now = SystemClock.now();
@@ -93,7 +94,7 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
 }
 
 /// Follows the stream and gives the delays of all readings that it saw.
-fn watch(gateway: &Gateway, stop: Arc<AtomicBool>) -> Result<std::thread::JoinHandle<Vec<f64>>> {
+pub(super) fn watch(gateway: &Gateway, stop: Arc<AtomicBool>) -> Result<std::thread::JoinHandle<Vec<f64>>> {
     let answer = reqwest::blocking::Client::builder()
         .timeout(None)
         .build()?

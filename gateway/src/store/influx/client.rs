@@ -3,16 +3,19 @@
 //! `docs/decisions/influxdb-client.md` says why this is not the crate `influxdb2`.
 
 use crate::ingest::tls::{TlsError, TlsOptions};
+use arc_swap::ArcSwap;
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
 use serde_json::{Map, Value as Json};
 use std::fmt;
 use std::io::Write;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use tracing::info;
 
 /// How much of an answer that reports an error is read and kept, in bytes.
 const REASON_BYTES_MAX: usize = 2_048;
@@ -197,6 +200,9 @@ pub struct InfluxClient {
     org: String,
     bucket: String,
     patience: Patience,
+    token: Arc<ArcSwap<HeaderValue>>,
+    /// Where a token lies that may be another by now.
+    token_file: Option<PathBuf>,
 }
 
 impl fmt::Debug for InfluxClient {
@@ -216,11 +222,8 @@ impl InfluxClient {
         if !matches!(base.scheme(), "http" | "https") || base.cannot_be_a_base() || !bare {
             return Err(not_a_url());
         }
-        let mut token =
-            HeaderValue::from_str(&format!("Token {}", target.token.reveal())).ok().ok_or(ClientError::Token)?;
-        token.set_sensitive(true);
+        let token = authorization(&target.token).ok_or(ClientError::Token)?;
         let mut builder = reqwest::Client::builder()
-            .default_headers(HeaderMap::from_iter([(AUTHORIZATION, token)]))
             .user_agent(concat!("portolan/", env!("CARGO_PKG_VERSION")))
             .redirect(reqwest::redirect::Policy::none())
             .connect_timeout(target.patience.connect)
@@ -236,7 +239,16 @@ impl InfluxClient {
         let pairs = [("org", target.org.as_str()), ("bucket", &target.bucket), ("precision", "ns")];
         write_url.query_pairs_mut().extend_pairs(pairs);
         let (org, bucket) = (target.org.clone(), target.bucket.clone());
-        Ok(Self { http, base, write_url, org, bucket, patience: target.patience })
+        let token = Arc::new(ArcSwap::from_pointee(token));
+        Ok(Self { http, base, write_url, org, bucket, patience: target.patience, token, token_file: None })
+    }
+
+    /// The same, reading the token from `file` again whenever InfluxDB does not accept the one we show: whoever puts
+    /// another into the file need not restart us.
+    #[must_use]
+    pub fn with_token_file(mut self, file: PathBuf) -> Self {
+        self.token_file = Some(file);
+        self
     }
 
     /// The same, waiting so long for answers to queries.
@@ -264,7 +276,7 @@ impl InfluxClient {
             Encoding::Identity => request.body(lines),
             Encoding::Gzip => request.header(CONTENT_ENCODING, "gzip").body(gzip(&lines)),
         };
-        match outcome(request).await {
+        match self.answer(request).await {
             Ok(_) => Ok(Written::default()),
             Err(RequestError::Refused { status: 422, reason }) => match beyond_retention(&reason) {
                 Some(beyond_retention) => Ok(Written { beyond_retention }),
@@ -288,7 +300,7 @@ impl InfluxClient {
             .finish();
         let request = self.http.post(url).timeout(self.patience.query);
         let request = request.header(CONTENT_TYPE, "application/x-www-form-urlencoded").body(form);
-        let body = body_of(outcome(request).await?).await?;
+        let body = body_of(self.answer(request).await?).await?;
         rows(&body)
     }
 
@@ -300,7 +312,7 @@ impl InfluxClient {
         let dialect = serde_json::json!({ "annotations": ["datatype", "group", "default"], "header": true });
         let body = serde_json::json!({ "query": query, "type": "flux", "dialect": dialect }).to_string();
         let request = self.http.post(url).timeout(self.patience.query).header(CONTENT_TYPE, "application/json");
-        body_of(outcome(request.body(body)).await?).await
+        body_of(self.answer(request.body(body)).await?).await
     }
 
     /// Whether it is there and well; needs no token.
@@ -329,6 +341,32 @@ impl InfluxClient {
         self.json(Method::DELETE, path, &[], None).await.map(|_| ())
     }
 
+    /// Shows our token, and asks once more where that is not accepted and the file holds another by now.
+    async fn answer(&self, request: RequestBuilder) -> Result<Response, RequestError> {
+        let again = request.try_clone();
+        let shown = self.token.load_full();
+        let answer = outcome(request.header(AUTHORIZATION, shown.as_ref().clone())).await;
+        let Err(RequestError::Unauthorised { .. } | RequestError::Forbidden { .. }) = &answer else { return answer };
+        match (again, self.another_token(&shown)) {
+            (Some(again), Some(token)) => outcome(again.header(AUTHORIZATION, token.as_ref().clone())).await,
+            _ => answer,
+        }
+    }
+
+    /// The token that the file or a clone of ours has now; `None` if it is the one that was `shown`.
+    fn another_token(&self, shown: &HeaderValue) -> Option<Arc<HeaderValue>> {
+        let known = self.token.load_full();
+        if known.as_ref() != shown {
+            return Some(known);
+        }
+        let text = std::fs::read_to_string(self.token_file.as_ref()?).ok()?;
+        let token = Some(Token::new(&text)).filter(|token| !token.reveal().is_empty())?;
+        let token = authorization(&token).filter(|token| token != shown).map(Arc::new)?;
+        info!("InfluxDB is shown the other token that is in the file now");
+        self.token.store(token.clone());
+        Some(token)
+    }
+
     async fn json(&self, method: Method, path: &str, query: &[(&str, &str)], body: Option<&Json>) -> JsonResult {
         let mut url = join(&self.base, &format!("api/v2/{path}"));
         if !query.is_empty() {
@@ -338,7 +376,7 @@ impl InfluxClient {
         if let Some(body) = body {
             request = request.header(CONTENT_TYPE, "application/json").body(body.to_string());
         }
-        let response = outcome(request).await?;
+        let response = self.answer(request).await?;
         let status = response.status().as_u16();
         let body = body_of(response).await?;
         if body.is_empty() {
@@ -366,6 +404,12 @@ pub struct Rows {
     pub columns: Vec<String>,
     /// Rows of all groups, one behind the other.
     pub values: Vec<Vec<Json>>,
+}
+
+fn authorization(token: &Token) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Token {}", token.reveal())).ok()?;
+    value.set_sensitive(true);
+    Some(value)
 }
 
 fn without_roots() -> Result<rustls::ClientConfig, rustls::Error> {
@@ -565,6 +609,58 @@ mod tests {
         assert_eq!(beyond_retention(&now), Some(12));
         assert_eq!(beyond_retention(&format!("{begin} points beyond retention policy dropped=3 for x")), Some(3));
         assert_eq!(beyond_retention(&format!("{begin} field type conflict: input field dropped=1")), None);
+    }
+
+    /// An InfluxDB that knows one token; gives how often it was asked.
+    async fn influx_knowing(token: &'static str) -> (String, Arc<std::sync::atomic::AtomicUsize>) {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let n_asked = Arc::new(AtomicUsize::new(0));
+        let count = n_asked.clone();
+        tokio::spawn(async move {
+            while let Ok((mut socket, _)) = listener.accept().await {
+                let mut heard = Vec::new();
+                while !heard.ends_with(b"line") && socket.read_buf(&mut heard).await.unwrap() > 0 {}
+                count.fetch_add(1, Ordering::Relaxed);
+                let heard = String::from_utf8(heard).unwrap().to_lowercase();
+                let known = heard.contains(&format!("authorization: token {token}\r\n"));
+                let status = if known { "204 No Content" } else { "401 Unauthorized" };
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+                socket.write_all(answer.as_bytes()).await.unwrap();
+            }
+        });
+        (url, n_asked)
+    }
+
+    #[tokio::test]
+    async fn a_token_that_is_not_accepted_is_read_from_its_file_again() {
+        use std::sync::atomic::Ordering;
+        let (url, n_asked) = influx_knowing("new").await;
+        let folder = std::env::temp_dir().join(format!("portolan-token-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("token");
+        let tls = TlsOptions { roots: crate::ingest::tls::Roots::System, identity: None };
+        let (org, bucket, patience) = ("o".to_owned(), "b".to_owned(), Patience::default());
+        let target = Target { url, org, bucket, token: Token::new("old"), tls, patience };
+        let client = InfluxClient::new(&target).unwrap().with_token_file(file.clone());
+        let clone = client.clone();
+        let write = async |client: &InfluxClient| client.write(Bytes::from_static(b"line"), Encoding::Identity).await;
+        let refused = |outcome| matches!(outcome, Err(RequestError::Unauthorised { .. }));
+        assert!(refused(write(&client).await), "there is no file");
+        for same in ["old\n", "", " \n", "o\nld"] {
+            std::fs::write(&file, same).unwrap();
+            assert!(refused(write(&client).await), "{same:?}");
+        }
+        assert_eq!(n_asked.load(Ordering::Relaxed), 5, "the same token is not shown twice");
+        std::fs::write(&file, "newer\n").unwrap();
+        assert!(refused(write(&client).await), "another wrong one");
+        std::fs::write(&file, "new\n").unwrap();
+        assert_eq!(write(&client).await, Ok(Written::default()));
+        assert_eq!(write(&clone).await, Ok(Written::default()), "clones share it");
+        assert_eq!(n_asked.load(Ordering::Relaxed), 5 + 2 + 2 + 1);
+        std::fs::remove_dir_all(&folder).unwrap();
     }
 
     #[test]

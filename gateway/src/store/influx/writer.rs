@@ -547,7 +547,7 @@ pub fn mend(why: &RequestError) -> &'static str {
         RequestError::Unreachable { .. } => "start InfluxDB, and check store.influxdb2.url and the network",
         RequestError::Failed { .. } | RequestError::Unexpected { .. } => "look into InfluxDB's log",
         RequestError::Unauthorised { .. } => {
-            "make the token valid again, or put another into store.influxdb2.token_file and restart the gateway"
+            "make the token valid again, or put another into store.influxdb2.token_file, which is read again each time"
         }
         RequestError::Forbidden { .. } => {
             "give the token the right to write the bucket (portolan influx setup makes one)"
