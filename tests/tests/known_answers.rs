@@ -28,11 +28,10 @@ fn check(name: &str) {
 
 /// A test for each case, and the list of their names.
 macro_rules! cases {
-    ($($(#[$attribute:meta])* $name:ident,)*) => {
+    ($($name:ident,)*) => {
         const NAMES: &[&str] = &[$(stringify!($name)),*];
 
         $(
-            $(#[$attribute])*
             #[test]
             #[allow(non_snake_case, reason = "named as in the file")]
             fn $name() {
@@ -69,43 +68,24 @@ cases! {
     allocation_under_shortage,
     available_to_promise,
     perishables_fefo,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_tree_4,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_tree_10_assembly,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_willems_chain_01,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_willems_chain_02,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_willems_chain_03,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_willems_chain_04,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_willems_chain_06,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_willems_chain_07,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_willems_chain_08,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_willems_chain_10,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_willems_chain_11,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_willems_chain_14,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_willems_chain_15,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_willems_chain_22_bounds,
-    #[ignore = "no optimiser of guaranteed service times yet"]
     gsm_willems_chain_20_bounds,
-    #[ignore = "no kernel that runs a network yet"]
     trajectory_serial_base_stock,
-    #[ignore = "no kernel that runs a network yet"]
     trajectory_owmr_sS_proportional,
-    #[ignore = "no kernel that runs a network yet"]
     beer_game_base_stock,
-    #[ignore = "no kernel that runs a network yet"]
     vn2_simulator_weeks_1_2,
 }
 

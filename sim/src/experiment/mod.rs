@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use estimate::{Estimate, t_quantile};
 pub use kpi::{Kpi, Scope};
-pub use select::{Selected, budget, select};
+pub use select::{Selected, select};
 
 use crate::kernel::{Effort, Model, Tally};
 use crate::situation::Situation;

@@ -9,29 +9,7 @@ use std::sync::atomic::AtomicBool;
 use super::{Estimate, Kpi, Outcome, Scope};
 use crate::kernel::{Effort, Model};
 use crate::situation::Situation;
-
-/// Shares of a budget of replications that best tell the smallest mean from the others (OCBA). They sum to 1.
-///
-/// Equal means are told apart as if they differed by a millionth of the spread of the means.
-pub fn budget(means: &[f64], sds: &[f64]) -> Vec<f64> {
-    let Some(best) = (0..means.len()).min_by(|a, b| means[*a].total_cmp(&means[*b])) else { return Vec::new() };
-    if means.len() == 1 {
-        return vec![1.0];
-    }
-    let widest = means.iter().fold(0.0_f64, |widest, mean| widest.max(mean - means[best]));
-    let least = if widest > 0.0 { widest * 1e-6 } else { 1.0 };
-    let sd = |i: usize| sds[i].max(1e-12 * (1.0 + means[i].abs()));
-    let mut shares: Vec<f64> = (0..means.len())
-        .map(|i| {
-            let ratio = sd(i) / (means[i] - means[best]).max(least);
-            ratio * ratio
-        })
-        .collect();
-    let others: f64 = (0..means.len()).filter(|i| *i != best).map(|i| shares[i] * shares[i] / (sd(i) * sd(i))).sum();
-    shares[best] = sd(best) * libm::sqrt(others);
-    let sum: f64 = shares.iter().sum();
-    shares.iter().map(|share| share / sum).collect()
-}
+use crate::theory::ranking::{Sampled, budget_shares};
 
 /// A candidate after the choice.
 #[derive(Clone, Debug)]
@@ -71,9 +49,9 @@ pub fn select(
     let step = (total.saturating_sub(spent) / 10).max(1);
     while spent < total {
         let now = estimates(&outcomes);
-        let means: Vec<f64> = now.iter().map(|e| sign * e.mean).collect();
-        let sds: Vec<f64> = now.iter().map(|e| e.sd).collect();
-        let shares = budget(&means, &sds);
+        // Candidates without variance are told apart already; a little keeps the formula finite.
+        let sampled = |e: &Estimate| Sampled { mean: sign * e.mean, sd: e.sd.max(1e-12 * (1.0 + e.mean.abs())) };
+        let shares = budget_shares(&now.iter().map(sampled).collect::<Vec<_>>(), true).unwrap_or_default();
         let goal = f64::from((spent + step).min(total));
         let mut grew = false;
         for (outcome, share) in outcomes.iter_mut().zip(shares) {
@@ -108,20 +86,4 @@ pub fn select(
         best.probability_best = Some((1.0 - wrong).max(0.0));
     }
     Some(ranked)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_budget_goes_where_it_is_hard_to_tell() {
-        let shares = budget(&[1.0, 2.0, 3.0, 4.0, 5.0], &[3.0; 5]);
-        let expected = [0.421_822_988_2, 0.406_134_096_1, 0.101_533_524_0, 0.045_126_010_7, 0.025_383_381_0];
-        for (found, expected) in shares.iter().zip(expected) {
-            assert!((found - expected).abs() < 1e-9, "{shares:?}");
-        }
-        assert_eq!(budget(&[1.0, 1.0], &[0.0, 0.0]).iter().sum::<f64>(), 1.0);
-        assert!(budget(&[], &[]).is_empty());
-    }
 }

@@ -29,7 +29,6 @@
 //! ```
 
 mod rows;
-mod normal;
 mod reduction;
 mod field;
 mod elimination;
@@ -39,7 +38,6 @@ mod search;
 #[cfg(test)]
 mod tests;
 
-pub use normal::normal_quantile;
 pub use rows::{Quote, StageRow, chain_of_rows};
 
 use reduction::{Reduction, root};

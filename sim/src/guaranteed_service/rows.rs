@@ -1,6 +1,7 @@
 //! A chain from the columns that planners have: costs added, times, demand and service levels.
 
-use super::{Chain, ChainError, Stage, normal_quantile};
+use super::{Chain, ChainError, Stage};
+use crate::theory::continuous::normal_quantile;
 
 /// One stage as a row of a table.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

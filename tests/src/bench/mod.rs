@@ -7,8 +7,10 @@ mod known_answers;
 mod network;
 mod pipeline;
 mod restart;
+mod simulate;
 mod store;
 mod stream;
+mod what_if;
 
 use anyhow::Result;
 use std::path::PathBuf;
@@ -79,6 +81,18 @@ pub const BENCHES: &[Bench] = &[
         what: "cases of inventory theory: which are right, and milliseconds for each",
         needs: "shared data, or a file of cases (--data)",
         run: known_answers::run,
+    },
+    Bench {
+        name: "simulate",
+        what: "SKU-site-days a second of the simulation kernel",
+        needs: "nothing; --peers: stockpyl and SimPy (tests/peers/simulators.sh)",
+        run: simulate::run,
+    },
+    Bench {
+        name: "what_if",
+        what: "seconds for a what-if of a year, and for a fork of a large twin",
+        needs: "shared data, or a folder with the files of the VN2 challenge (--data)",
+        run: what_if::run,
     },
 ];
 

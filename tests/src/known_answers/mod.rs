@@ -8,6 +8,8 @@
 //! with or without a unit at the end. Numbers must agree within the case's tolerance; where several decisions
 //! are equally good, their cost is compared.
 
+mod networks;
+
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Map, Value, json};
 use sim::theory::continuous::Normal;
@@ -89,8 +91,6 @@ enum Answer {
     Fields(Value),
     /// Compared already; the error is in tolerances.
     Compared { computed: Value, error: f64 },
-    /// Not to be answered here, and why.
-    NotJudged(&'static str),
 }
 
 /// Answers a case; the path is that of the shared data.
@@ -110,7 +110,7 @@ const FAMILIES: &[(&str, Family)] = &[
     ("s_S_exact", min_max),
     ("clark_scarf_normal", clark_scarf_normal),
     ("clark_scarf_poisson", clark_scarf_poisson),
-    ("gsm", guaranteed_service),
+    ("gsm", networks::guaranteed_service),
     ("lost_sales", lost_sales),
     ("one_warehouse_multi_retailer", one_warehouse_multi_retailer),
     ("lateral_transshipment", lateral_transshipment),
@@ -118,9 +118,9 @@ const FAMILIES: &[(&str, Family)] = &[
     ("base_stock_with_disruptions", base_stock_disruptions),
     ("service_levels", service_levels),
     ("ocba", ocba),
-    ("trajectory", trajectory),
-    ("beer_game", beer_game),
-    ("vn2_simulator", vn2_simulator),
+    ("trajectory", networks::trajectory),
+    ("beer_game", networks::beer_game),
+    ("vn2_simulator", networks::vn2_simulator),
     ("allocation", allocation),
     ("available_to_promise", promise),
     ("perishables", perishables),
@@ -169,9 +169,6 @@ pub fn judge(case: &Case, shared: &Path) -> Outcome {
         Ok(Answer::Compared { computed, error }) => {
             let differences = Differences { worst: error, where_: vec!["cost".to_owned()] };
             (computed, differences)
-        }
-        Ok(Answer::NotJudged(why)) => {
-            return outcome(Value::Null, Verdict::NotJudged, f64::INFINITY, why.to_owned());
         }
         Err(why) => return outcome(Value::Null, Verdict::Wrong, f64::INFINITY, format!("{why:#}")),
     };
@@ -557,11 +554,6 @@ fn clark_scarf_poisson(case: &Case, _: &Path) -> Result<Answer> {
     fields(json!({ "S_echelon": plan.echelon_base_stock, "cost_rate": plan.cost }))
 }
 
-/// Safety stocks with guaranteed service times, on trees and on the real chains in the shared data.
-fn guaranteed_service(_: &Case, _: &Path) -> Result<Answer> {
-    Ok(Answer::NotJudged("no optimiser of guaranteed service times"))
-}
-
 fn lost_sales(case: &Case, _: &Path) -> Result<Answer> {
     let model = LostSales::new(case.stock_costs()?, case.whole("lead_time")? as usize, &case.demand()?)?;
     let best = model.best_base_stock()?;
@@ -669,21 +661,6 @@ fn ocba(case: &Case, _: &Path) -> Result<Answer> {
     let designs: Vec<Sampled> = means.into_iter().zip(sds).map(|(mean, sd)| Sampled { mean, sd }).collect();
     let minimise = case.input("minimise").ok().and_then(Value::as_bool).unwrap_or(true);
     fields(json!({ "fractions": budget_shares(&designs, minimise)? }))
-}
-
-/// Every row of a run of a serial system or of a warehouse with stores.
-fn trajectory(_: &Case, _: &Path) -> Result<Answer> {
-    Ok(Answer::NotJudged("no kernel that runs a network"))
-}
-
-/// Orders and cost of the beer game.
-fn beer_game(_: &Case, _: &Path) -> Result<Answer> {
-    Ok(Answer::NotJudged("no kernel that runs a network"))
-}
-
-/// Two weeks of lost sales on the real data of the VN2 challenge.
-fn vn2_simulator(_: &Case, _: &Path) -> Result<Answer> {
-    Ok(Answer::NotJudged("no kernel that runs a network"))
 }
 
 fn allocation(case: &Case, _: &Path) -> Result<Answer> {
