@@ -697,7 +697,7 @@ impl Draft<'_> {
             let (from, to) = if lane.from.is_some() { (other, here) } else { (here, other) };
             self.new_lane(lane, from, to)?;
         }
-        if !self.leads(source, here) {
+        if !self.reached_from(source)[here as usize] {
             let why = format!("no lane leads there from {:?}", new.source.value);
             return Err(self.errors.contradiction(&new.source.place, why));
         }
@@ -711,13 +711,20 @@ impl Draft<'_> {
         }
         let bought = self.situation.sites[source as usize].kind == SiteKind::Supplier;
         let first = self.situation.positions.len();
+        // Costs are as where the same SKU costs most to keep: at a supplier, that is nothing.
+        let mut dearest: Vec<Option<usize>> = vec![None; self.situation.skus.len()];
+        for (at, position) in self.situation.positions.iter().enumerate() {
+            let known = &mut dearest[position.sku as usize];
+            let cost = |at: usize| self.situation.positions[at].holding_minor_per_year;
+            if known.is_none_or(|known| cost(known) < cost(at)) {
+                *known = Some(at);
+            }
+        }
         let mut here_by_sku: BTreeMap<u32, u32> = BTreeMap::new();
         for (sku, from) in kept {
-            here_by_sku.insert(sku, self.situation.positions.len() as u32);
-            // Costs as where the same SKU costs most to keep: at a supplier, that is nothing.
-            let same = self.situation.positions.iter().filter(|position| position.sku == sku);
-            let like = same.max_by(|a, b| a.holding_minor_per_year.total_cmp(&b.holding_minor_per_year)).cloned();
+            let like = dearest[sku as usize].map(|at| self.situation.positions[at].clone());
             let Some(like) = like else { continue };
+            here_by_sku.insert(sku, self.situation.positions.len() as u32);
             let value = self.situation.skus[sku as usize].value_minor as f64;
             self.situation.positions.push(StockPosition {
                 site: here,
@@ -741,13 +748,14 @@ impl Draft<'_> {
             });
         }
         if let Some(serves) = &serves {
+            let reached = self.reached_from(here);
             let mut n_served = 0;
             for at in 0..first {
                 let position = &self.situation.positions[at];
                 let Some(from) = here_by_sku.get(&position.sku).copied().filter(|_| serves.has(position)) else {
                     continue;
                 };
-                if !self.leads(here, position.site) {
+                if !reached[position.site as usize] {
                     let site = self.situation.sites[position.site as usize].site.to_string();
                     let why = format!("no lane leads from {:?} to {site:?}", new.site.value);
                     return Err(self.errors.contradiction(&new.site.place, why));
@@ -814,8 +822,8 @@ impl Draft<'_> {
         Ok(())
     }
 
-    /// Whether any way leads from one site to another, not through a customer.
-    fn leads(&self, from: u32, to: u32) -> bool {
+    /// To which sites any way leads from one, not through a customer.
+    fn reached_from(&self, from: u32) -> Vec<bool> {
         let mut reached = vec![false; self.situation.sites.len()];
         let mut out: Vec<Vec<u32>> = vec![Vec::new(); self.situation.sites.len()];
         for lane in &self.situation.lanes {
@@ -825,9 +833,6 @@ impl Draft<'_> {
         }
         let mut open = vec![from];
         while let Some(at) = open.pop() {
-            if at == to {
-                return true;
-            }
             if std::mem::replace(&mut reached[at as usize], true) {
                 continue;
             }
@@ -835,7 +840,7 @@ impl Draft<'_> {
                 open.extend(out[at as usize].iter().copied().filter(|next| (*next as usize) < out.len()));
             }
         }
-        false
+        reached
     }
 }
 

@@ -61,7 +61,8 @@ impl Scenario {
         self.changes.len()
     }
 
-    /// Makes its changes in their order. Several scenarios compose by applying one after the other.
+    /// Makes its changes in their order. Several scenarios compose by applying one after the other. The indexes
+    /// of the situation must lead somewhere, as those of [`Situation::of`] do.
     ///
     /// # Errors
     /// Everything that does not fit the situation, up to [`ERRORS_MAX`] errors; the situation is then as it was.
