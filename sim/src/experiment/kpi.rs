@@ -165,9 +165,7 @@ impl Kpi {
                 let departures = f64::from(outcome.tally.departures(replication, tally_at));
                 departures * lane.departure_cost_minor as f64 + tonnes * lane.tonne_cost_minor as f64
             }),
-            Self::TonneKm => by_lane(outcome, scope, |_, at| {
-                outcome.tally.tonne_km(replication, at).iter().sum()
-            }),
+            Self::TonneKm => by_lane(outcome, scope, |_, at| outcome.tally.tonne_km(replication, at).iter().sum()),
             Self::Co2e => by_lane(outcome, scope, |lane, at| {
                 let [dry, cooled] = outcome.tally.tonne_km(replication, at);
                 let factor = |temperature| carbon::of(lane.mode, temperature) / 1e3;
@@ -190,11 +188,7 @@ impl Kpi {
     }
 }
 
-fn by_lane(
-    outcome: &Outcome,
-    scope: Scope<'_>,
-    figure: impl Fn(&crate::situation::Lane, usize) -> f64,
-) -> Option<f64> {
+fn by_lane(outcome: &Outcome, scope: Scope<'_>, figure: impl Fn(&crate::situation::Lane, usize) -> f64) -> Option<f64> {
     let s = outcome.model.situation();
     let counts = |lane: &crate::situation::Lane, at: usize| match scope {
         Scope::All => Some(true),

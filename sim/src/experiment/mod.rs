@@ -7,6 +7,7 @@
 
 mod estimate;
 mod kpi;
+mod optimise;
 mod select;
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use estimate::{Estimate, t_quantile};
 pub use kpi::{Kpi, Scope};
+pub use optimise::{Proposal, gradient, improve, place_safety_stock};
 pub use select::{Selected, select};
 
 use crate::kernel::{Effort, Model, Tally};

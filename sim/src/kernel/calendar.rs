@@ -185,7 +185,8 @@ fn struck_in(model: &Model, seed: u64, replication: u32) -> Vec<Struck1> {
                 let mut at = 0.0;
                 for n in 0.. {
                     let words = block(key.words(), n, replication, struck.subject);
-                    let exponential = |word: u32, mean: f64| -mean * libm::log((f64::from(word) + 0.5) / 4_294_967_296.0);
+                    let exponential =
+                        |word: u32, mean: f64| -mean * libm::log((f64::from(word) + 0.5) / 4_294_967_296.0);
                     let from = at + exponential(words[0], mean_between);
                     at = from + exponential(words[1], mean_lasting).max(1.0);
                     if from >= f64::from(model.days) {

@@ -8,11 +8,11 @@ use super::random::{Table, Tables};
 use super::routes::{Closures, Struck1, Way, Ways};
 use super::tally::Book;
 use crate::rng::{mix, subject};
-use firmware_schemas::network::TemperatureClass;
 use crate::situation::{
-    Allocation, Capacity, Demand, LeadTime, Lateral, Origin, Policy, Rounding, Route, Situation, Smoothing, Sourcing,
+    Allocation, Capacity, Demand, Lateral, LeadTime, Origin, Policy, Rounding, Route, Situation, Smoothing, Sourcing,
     StockPosition, Struck, Transshipment, When,
 };
+use firmware_schemas::network::TemperatureClass;
 
 /// No row, table or site.
 pub(super) const NONE: u32 = u32::MAX;
@@ -21,7 +21,9 @@ const PIECES_MAX: i64 = 1 << 27;
 
 /// Quantities that the kernel cannot count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{pieces} pieces of {sku:?} in {days} days are more than the simulator counts: at most 134217728; use a larger unit")]
+#[error(
+    "{pieces} pieces of {sku:?} in {days} days are more than the simulator counts: at most 134217728; use a larger unit"
+)]
 pub struct TooLarge {
     /// Of what.
     pub sku: String,
@@ -186,6 +188,8 @@ pub(super) struct NodeParams {
 pub(super) struct ArcParams {
     pub(super) subject: u64,
     pub(super) table: Table,
+    /// Days under way without disruption, on average.
+    pub(super) lead_mean: f64,
     /// The longest time under way in this arc's own distribution.
     pub(super) lead_max: u16,
     pub(super) pair: u32,
@@ -245,6 +249,22 @@ impl Model {
     /// What is run.
     pub fn situation(&self) -> &Situation {
         &self.situation
+    }
+
+    /// Usual days under way of what each stock position orders from its first source; `None` where it has none, or
+    /// nothing leads there.
+    pub fn usual_lead_days(&self) -> Vec<Option<f64>> {
+        let mut days = vec![None; self.situation.positions.len()];
+        for group in &self.groups {
+            let (n_nodes, n_arcs) = (group.shape.nodes.len(), group.shape.arcs.len());
+            for member in 0..group.members {
+                for (n, node) in group.shape.nodes.iter().enumerate().filter(|(_, node)| node.arcs.1 > 0) {
+                    let position = group.nodes[member * n_nodes + n].position;
+                    days[position as usize] = Some(group.arcs[member * n_arcs + node.arcs.0 as usize].lead_mean);
+                }
+            }
+        }
+        days
     }
 
     /// Days of a run, those of the warm-up included.
@@ -593,11 +613,12 @@ impl<'a> Builder<'a> {
             }
             Demand::History { pieces, factor } => {
                 let history = &mut self.history;
-                params.history = *self.history_of.entry(Arc::as_ptr(pieces) as *const u32 as usize).or_insert_with(|| {
-                    let from = history.len() as u32;
-                    history.extend(pieces.iter().map(|p| *p as i32));
-                    (from, pieces.len() as u32)
-                });
+                params.history =
+                    *self.history_of.entry(Arc::as_ptr(pieces) as *const u32 as usize).or_insert_with(|| {
+                        let from = history.len() as u32;
+                        history.extend(pieces.iter().map(|p| *p as i32));
+                        (from, pieces.len() as u32)
+                    });
                 mean = pieces.iter().map(|p| f64::from(*p)).sum::<f64>() / pieces.len().max(1) as f64;
                 (DemandShape::History, *factor)
             }
@@ -660,7 +681,8 @@ impl<'a> Builder<'a> {
             },
             has_rows,
             is_perishable: sku.shelf_life_days.is_some(),
-            has_incoming: !p.arriving.is_empty() || matches!(p.lateral, Some(Lateral { when: Transshipment::Proactive { .. }, .. })),
+            has_incoming: !p.arriving.is_empty()
+                || matches!(p.lateral, Some(Lateral { when: Transshipment::Proactive { .. }, .. })),
             arcs,
             out: Vec::new(),
             used_by: Vec::new(),
@@ -696,6 +718,10 @@ impl<'a> Builder<'a> {
         let shut = from_site.is_some_and(|site| self.shut_sites.contains(&site));
         let (lead, may_cross) = match (&source.route, from_site) {
             (Route::Direct { days, may_cross }, _) => {
+                params.lead_mean = match days {
+                    LeadTime::Constant(days) => f64::from((*days).max(1)),
+                    LeadTime::Random(pmf) => pmf.mean().max(1.0),
+                };
                 let direct = self.directs.iter().position(|known| known == days).unwrap_or_else(|| {
                     self.directs.push(days.clone());
                     self.directs.len() - 1
@@ -725,6 +751,10 @@ impl<'a> Builder<'a> {
                     None => true,
                 };
                 params.way = usual.as_ref().map(|way| way.legs().into());
+                params.lead_mean = usual.as_ref().map_or(1.0, |way| match way.lead_days() {
+                    Ok(days) => f64::from(days),
+                    Err(pmf) => pmf.mean(),
+                });
                 let lead = if timetable {
                     params.pair = self.pair(from, p.site, NONE, None);
                     LeadShape::Timetable

@@ -87,7 +87,8 @@ mod tests {
 
     #[track_caller]
     fn check(rule: u8, available: i32, wants: &[(i32, u8)], expected: &[i32]) {
-        let wants: Vec<Want> = wants.iter().map(|(pieces, priority)| Want { pieces: *pieces, priority: *priority }).collect();
+        let wants: Vec<Want> =
+            wants.iter().map(|(pieces, priority)| Want { pieces: *pieces, priority: *priority }).collect();
         let mut given = vec![0; wants.len()];
         ration(rule, available, &wants, &mut given);
         assert_eq!(given, expected, "rule {rule}, {available} of {wants:?}");

@@ -1,7 +1,7 @@
 //! Ways over lanes, and how long goods that leave on a day take, whatever is closed meanwhile.
 
-use std::collections::{BTreeMap, BinaryHeap};
 use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
 
 use firmware_schemas::network::Mode;
 

@@ -281,10 +281,7 @@ impl<'a, const W: usize> Tile<'a, W> {
             replications,
             members,
             n_lanes,
-            keys: Keys {
-                demand: key(Purpose::KernelDemand),
-                lead_time: key(Purpose::KernelLeadTime),
-            },
+            keys: Keys { demand: key(Purpose::KernelDemand), lead_time: key(Purpose::KernelLeadTime) },
             lots,
             wants: Vec::new(),
             given: Vec::new(),
@@ -986,9 +983,8 @@ impl<'a, const W: usize> Tile<'a, W> {
         if weight == 0 || all <= 0 {
             return;
         }
-        let surplus: Vec<i32> = nodes()
-            .map(|n| (has(self, n) - all * i128::from(self.params(n, l).weight) / weight) as i32)
-            .collect();
+        let surplus: Vec<i32> =
+            nodes().map(|n| (has(self, n) - all * i128::from(self.params(n, l).weight) / weight) as i32).collect();
         let mut taker = 0;
         let mut taken = 0;
         for (i, from) in nodes().enumerate() {
@@ -1070,7 +1066,8 @@ impl<'a, const W: usize> Tile<'a, W> {
         let days = i128::from(self.model.days.saturating_sub(self.model.warm_up_days).max(1));
         for l in 0..self.n_lanes {
             let sums = &self.nodes[n].sums;
-            let spread = |sum: i64, squares: i64| (i128::from(squares) - i128::from(sum) * i128::from(sum) / days) as i64;
+            let spread =
+                |sum: i64, squares: i64| (i128::from(squares) - i128::from(sum) * i128::from(sum) / days) as i64;
             let position = self.position(n, l) as usize;
             let cell = tally.cell_mut(self.replications[l], self.model.book.cell_of[position]);
             cell[Stat::OrderedSpread as usize] += spread(sums[0][l], sums[1][l]);

@@ -39,7 +39,12 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
         Figure::alone("history replay, SKU-site-days, one core", replay_speed, "million/s", Goal::AtLeast(150.0)),
         against("history replay", replay_speed, "the bare loop", bare, Goal::None),
         against("history replay, demand read (GB/s)", replay_speed * 4e-3, "memory copy", copied, Goal::None),
-        Figure::alone("single stocks, random demand, one core", speed(&single, replications, one)?, "million/s", Goal::None),
+        Figure::alone(
+            "single stocks, random demand, one core",
+            speed(&single, replications, one)?,
+            "million/s",
+            Goal::None,
+        ),
         against("full features, two threads", two_speed, "one thread", full_speed, Goal::AtLeast(1.8)),
         against("full features, 16 lanes", full_speed, "one lane", scalar_speed, Goal::None),
     ];
@@ -164,10 +169,7 @@ fn full_network() -> Result<Situation> {
                 policy: Policy::MinMax { min: (mean * 6.0) as i64, max: (mean * 10.0) as i64 + 1 },
                 review: Review { every_days: 1, first_day: 0, weekdays: 0b001_0010 },
                 ordering: Ordering { min: 1, multiple: 2, rounding: Rounding::Up, cost_minor: 100 },
-                demand: Demand::Random {
-                    pieces: Arc::new(Pmf::negative_binomial(mean, mean * 1.5)?),
-                    factor: Some(0),
-                },
+                demand: Demand::Random { pieces: Arc::new(Pmf::negative_binomial(mean, mean * 1.5)?), factor: Some(0) },
                 backorder_permille: 400,
                 sources: vec![Source {
                     from: Origin::Position(supplier),

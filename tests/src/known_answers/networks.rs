@@ -111,8 +111,7 @@ fn warehouse_rows(case: &Case, _: &Path) -> Result<Answer> {
         on_hand: i64::from(case.whole("wh_init")?),
         policy: Policy::ReorderLot { reorder_point: parameter(warehouse, "r")?, lot: parameter(warehouse, "Q")? },
         allocation: Allocation::Proportional,
-        ..StockPosition::new(site, sku)
-            .from(Origin::Outside { site: None }, Route::days(case.whole("wh_lead")? as u16))
+        ..StockPosition::new(site, sku).from(Origin::Outside { site: None }, Route::days(case.whole("wh_lead")? as u16))
     });
     let trace = run(s, days.len())?;
     let mut owed = vec![0_i64; n];
@@ -149,9 +148,8 @@ pub(super) fn beer_game(case: &Case, _: &Path) -> Result<Answer> {
     let last = demand.len().checked_sub(1).context("no demand")?;
     let mut cost = 0.0;
     for t in 0..=last {
-        cost += (0..n)
-            .map(|i| holding[i] * f64::from(day(t, i).on_hand) + backorder * f64::from(owed(t, i)))
-            .sum::<f64>();
+        cost +=
+            (0..n).map(|i| holding[i] * f64::from(day(t, i).on_hand) + backorder * f64::from(owed(t, i))).sum::<f64>();
     }
     let orders: Vec<Vec<i32>> = (0..=last).map(|t| (0..n).map(|i| day(t, i).ordered).collect()).collect();
     fields(json!({
@@ -185,8 +183,10 @@ pub(super) fn vn2_simulator(case: &Case, shared: &Path) -> Result<Answer> {
     let folder = folder(case, shared)?;
     let mut demand = BTreeMap::new();
     for row in rows(&folder.join("actual_demand_weeks_1_2.csv"))? {
-        let weeks: Vec<&String> = row.iter().filter(|(name, _)| name.starts_with("week")).map(|(name, _)| name).collect();
-        let asked: Vec<u32> = weeks.iter().map(|week| cell::<f64>(&row, week).map(|pieces| pieces as u32)).collect::<Result<_>>()?;
+        let weeks: Vec<&String> =
+            row.iter().filter(|(name, _)| name.starts_with("week")).map(|(name, _)| name).collect();
+        let asked: Vec<u32> =
+            weeks.iter().map(|week| cell::<f64>(&row, week).map(|pieces| pieces as u32)).collect::<Result<_>>()?;
         demand.insert((row["store"].clone(), row["product"].clone()), asked);
     }
     let mut s = Situation::empty();
@@ -242,16 +242,17 @@ pub(super) fn guaranteed_service(case: &Case, shared: &Path) -> Result<Answer> {
     let expected = |name: &str| case.expected.get(name).and_then(Value::as_f64);
     // Several placements may be optimal: costs are compared, and our own bound with our own cost.
     let sane = if bound <= cost * (1.0 + 1e-9) { 0.0 } else { f64::INFINITY };
-    let error = match (expected("cost").or(expected("optimal_cost_usd_per_year")), expected("best_known_cost_usd_per_year")) {
-        (Some(optimal), _) => (cost - optimal).abs() / (rel * optimal.abs()),
-        (None, Some(best_known)) => {
-            let least = expected("proven_lower_bound").context("no lower bound")?;
-            let above = (cost - best_known) / (rel * best_known.abs());
-            let below = (least - cost) / (rel * least.abs());
-            above.max(below).max(0.0)
-        }
-        (None, None) => f64::INFINITY,
-    };
+    let error =
+        match (expected("cost").or(expected("optimal_cost_usd_per_year")), expected("best_known_cost_usd_per_year")) {
+            (Some(optimal), _) => (cost - optimal).abs() / (rel * optimal.abs()),
+            (None, Some(best_known)) => {
+                let least = expected("proven_lower_bound").context("no lower bound")?;
+                let above = (cost - best_known) / (rel * best_known.abs());
+                let below = (least - cost) / (rel * least.abs());
+                above.max(below).max(0.0)
+            }
+            (None, None) => f64::INFINITY,
+        };
     Ok(Answer::Compared {
         computed: json!({ "cost": cost, "lower_bound": bound, "proven": placement.proven }),
         error: error.max(sane),
@@ -301,7 +302,11 @@ fn willems(case: &Case, number: u32, shared: &Path) -> Result<Chain> {
                 service_time_max: cell(&row, "max_service_time_days")?,
             }),
         };
-        stages.push(StageRow { cost_added: cell(&row, "stage_cost_usd")?, time: cell(&row, "stage_time_days")?, quote });
+        stages.push(StageRow {
+            cost_added: cell(&row, "stage_cost_usd")?,
+            time: cell(&row, "stage_time_days")?,
+            quote,
+        });
     }
     let arcs = rows(&folder.join("arcs.csv"))?
         .into_iter()

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::situation::{
-    Allocation, Arrival, Capacity, Disruption, LeadTime, Lateral, Ordering, Review, Rounding, Smoothing, Source,
+    Allocation, Arrival, Capacity, Disruption, Lateral, LeadTime, Ordering, Review, Rounding, Smoothing, Source,
     Sourcing, Struck, Transshipment, When,
 };
 use proptest::prelude::*;
@@ -82,9 +82,7 @@ fn network(specs: &[Spec], extras: u16) -> Situation {
             position.demand = match (upstream, has(2)) {
                 (true, _) => Demand::None,
                 (false, false) => poisson(spec.mean),
-                (false, true) => {
-                    Demand::Random { pieces: Arc::new(Pmf::poisson(spec.mean).unwrap()), factor: Some(0) }
-                }
+                (false, true) => Demand::Random { pieces: Arc::new(Pmf::poisson(spec.mean).unwrap()), factor: Some(0) },
             };
             let level = spec.level;
             position.policy = match spec.policy {
@@ -102,13 +100,12 @@ fn network(specs: &[Spec], extras: u16) -> Situation {
             };
             position.review = Review { every_days: spec.review.0, first_day: 0, weekdays: spec.review.1 };
             let rounding = [Rounding::Up, Rounding::Down, Rounding::Nearest][usize::from(spec.ordering.2)];
-            position.ordering =
-                Ordering { min: spec.ordering.0, multiple: spec.ordering.1, rounding, cost_minor: 3 };
-            position.sourcing =
-                [Sourcing::Priority, Sourcing::Share, Sourcing::Cheapest][usize::from(spec.sourcing)];
+            position.ordering = Ordering { min: spec.ordering.0, multiple: spec.ordering.1, rounding, cost_minor: 3 };
+            position.sourcing = [Sourcing::Priority, Sourcing::Share, Sourcing::Cheapest][usize::from(spec.sourcing)];
             position.allocation =
                 [Allocation::Proportional, Allocation::Priority, Allocation::FairShare][usize::from(spec.allocation)];
-            position.arriving = spec.arriving.iter().map(|(day, pieces)| Arrival { day: *day, pieces: *pieces }).collect();
+            position.arriving =
+                spec.arriving.iter().map(|(day, pieces)| Arrival { day: *day, pieces: *pieces }).collect();
             for (i, (pick, days, kind, partial)) in spec.sources.iter().enumerate() {
                 let from = match upstream {
                     true => Origin::Outside { site: kind.is_multiple_of(2).then_some(site) },
@@ -129,8 +126,7 @@ fn network(specs: &[Spec], extras: u16) -> Situation {
             }
             if sku == 1 && upstream && has(3) {
                 position.sources.truncate(1);
-                position.sources[0].from =
-                    Origin::Recipe { parts: vec![(site, 2)], per_day_max: has(4).then_some(6) };
+                position.sources[0].from = Origin::Recipe { parts: vec![(site, 2)], per_day_max: has(4).then_some(6) };
                 position.sourcing = Sourcing::Priority;
             }
             if has(5) && !upstream && spec.lateral < 4 {

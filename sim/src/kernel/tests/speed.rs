@@ -65,7 +65,11 @@ fn kernel_speed_of_the_demo_network() {
     eprintln!("situation of {} positions: {:?}", situation.positions.len(), begun.elapsed());
     let mut situation = situation;
     for sku in &mut situation.skus {
-        sku.class = format!("{}-{}", sku.class, if sku.shelf_life_days.is_some_and(|days| days < 60) { "short" } else { "long" });
+        sku.class = format!(
+            "{}-{}",
+            sku.class,
+            if sku.shelf_life_days.is_some_and(|days| days < 60) { "short" } else { "long" }
+        );
     }
     situation.check().unwrap();
     Model::fits(&situation, 365).unwrap();
@@ -91,12 +95,25 @@ fn kernel_speed_of_the_demo_network() {
     let (base, closed) = (outcome(&base), outcome(&closed));
     for tier in base.model.tiers() {
         for class in base.model.classes() {
-            let at = |stat| (0..base.model.cells().len()).filter(|c| {
-                let (site, of) = base.model.cells().nth(*c).unwrap();
-                of == class && base.model.situation().sites[site as usize].tier == *tier
-            }).map(|c| base.tally.sum(0, c, stat)).sum::<i64>();
-            eprintln!("tier {tier} {class:10} demand {} at once {} lost {} wasted {} ordered {} received {} on hand {}",
-                at(Stat::Demand), at(Stat::ServedAtOnce), at(Stat::Lost), at(Stat::Wasted), at(Stat::Ordered), at(Stat::Received), at(Stat::OnHandDays) / 365);
+            let at = |stat| {
+                (0..base.model.cells().len())
+                    .filter(|c| {
+                        let (site, of) = base.model.cells().nth(*c).unwrap();
+                        of == class && base.model.situation().sites[site as usize].tier == *tier
+                    })
+                    .map(|c| base.tally.sum(0, c, stat))
+                    .sum::<i64>()
+            };
+            eprintln!(
+                "tier {tier} {class:10} demand {} at once {} lost {} wasted {} ordered {} received {} on hand {}",
+                at(Stat::Demand),
+                at(Stat::ServedAtOnce),
+                at(Stat::Lost),
+                at(Stat::Wasted),
+                at(Stat::Ordered),
+                at(Stat::Received),
+                at(Stat::OnHandDays) / 365
+            );
         }
     }
     for kpi in Kpi::ALL {
@@ -105,7 +122,12 @@ fn kernel_speed_of_the_demo_network() {
         if let (Some(a), Some(d)) = (a, d) {
             eprintln!(
                 "{:20} {:14.4} ± {:10.4}   {:+14.4} ± {:10.4} variance {:.4}",
-                kpi.as_str(), a.mean, a.half_width, d.mean, d.half_width, ratio.unwrap_or(f64::NAN)
+                kpi.as_str(),
+                a.mean,
+                a.half_width,
+                d.mean,
+                d.half_width,
+                ratio.unwrap_or(f64::NAN)
             );
         }
     }
