@@ -38,7 +38,12 @@ impl Bound {
     }
 
     /// The cost of each label of a variable, with what was moved to it.
-    pub(super) fn totals<'a>(field: &Field, incident: &[usize], variable: usize, totals: &'a mut Vec<f64>) -> &'a [f64] {
+    pub(super) fn totals<'a>(
+        field: &Field,
+        incident: &[usize],
+        variable: usize,
+        totals: &'a mut Vec<f64>,
+    ) -> &'a [f64] {
         totals.clear();
         totals.extend_from_slice(&field.variables[variable].cost);
         for edge in incident {
@@ -83,9 +88,12 @@ impl Bound {
                     continue;
                 }
                 costs.clear();
-                costs.extend(totals.iter().zip(edge.moved_to(variable)).map(|(total, moved)| {
-                    if total.is_finite() { total * share - moved } else { f64::INFINITY }
-                }));
+                costs.extend(
+                    totals
+                        .iter()
+                        .zip(edge.moved_to(variable))
+                        .map(|(total, moved)| if total.is_finite() { total * share - moved } else { f64::INFINITY }),
+                );
                 edge.carry(&field.variables, variable, costs, out);
                 let shift = out[least_at(out)];
                 bound += shift;

@@ -229,10 +229,7 @@ impl Undo {
     ///
     /// `None` where one of them was not kept.
     pub(super) fn shrink(&self, old: &[usize]) -> Option<Vec<usize>> {
-        self.origin
-            .iter()
-            .map(|variable| self.kept[*variable].binary_search(&(old[*variable] as u32)).ok())
-            .collect()
+        self.origin.iter().map(|variable| self.kept[*variable].binary_search(&(old[*variable] as u32)).ok()).collect()
     }
 }
 
@@ -240,8 +237,7 @@ impl Field {
     /// What an assignment costs; infinite where it breaks an order.
     pub(super) fn cost(&self, labels: &[usize]) -> f64 {
         let own: f64 = self.variables.iter().zip(labels).map(|(variable, label)| variable.cost[*label]).sum();
-        let pairs: f64 =
-            self.edges.iter().map(|edge| edge.at(&self.variables, labels[edge.a], labels[edge.b])).sum();
+        let pairs: f64 = self.edges.iter().map(|edge| edge.at(&self.variables, labels[edge.a], labels[edge.b])).sum();
         self.constant + own + pairs
     }
 
@@ -365,8 +361,7 @@ impl Field {
                     let lowest = a[*mine.first()? as usize];
                     theirs.retain(|label| b[*label as usize] >= lowest);
                 } else {
-                    let fits =
-                        |a: &u32, b: &u32| edge.at(&self.variables, *a as usize, *b as usize).is_finite();
+                    let fits = |a: &u32, b: &u32| edge.at(&self.variables, *a as usize, *b as usize).is_finite();
                     mine.retain(|a| theirs.iter().any(|b| fits(a, b)));
                     theirs.retain(|b| mine.iter().any(|a| fits(a, b)));
                 }
@@ -412,8 +407,8 @@ impl Condenser {
             .iter()
             .map(|edge| {
                 let (a, b) = (&keep[edge.a], &keep[edge.b]);
-                let whole = a.len() == field.variables[edge.a].values.len()
-                    && b.len() == field.variables[edge.b].values.len();
+                let whole =
+                    a.len() == field.variables[edge.a].values.len() && b.len() == field.variables[edge.b].values.len();
                 let n_b = field.variables[edge.b].values.len();
                 let cost = match &edge.cost {
                     Pair::Dense(table) if !whole => {
@@ -421,9 +416,9 @@ impl Condenser {
                         Pair::Dense(cells.collect())
                     }
                     Pair::Difference { .. } if a.len() * b.len() <= DENSE_MAX => {
-                        let cells = a.iter().flat_map(|a| {
-                            b.iter().map(|b| edge.at(&field.variables, *a as usize, *b as usize))
-                        });
+                        let cells = a
+                            .iter()
+                            .flat_map(|a| b.iter().map(|b| edge.at(&field.variables, *a as usize, *b as usize)));
                         Pair::Dense(cells.collect())
                     }
                     other => other.clone(),
@@ -432,7 +427,15 @@ impl Condenser {
             })
             .collect();
         let n = variables.len();
-        Self { variables, edges, incident: field.incident(), constant: field.constant, gone: vec![false; n], steps: Vec::new(), work: 0 }
+        Self {
+            variables,
+            edges,
+            incident: field.incident(),
+            constant: field.constant,
+            gone: vec![false; n],
+            steps: Vec::new(),
+            work: 0,
+        }
     }
 
     fn run(&mut self) {
@@ -560,17 +563,10 @@ impl Condenser {
             }
         }
         self.steps.push(Step::Pair { variable, a, b, n_b, best });
-        let both = self.incident[a]
-            .iter()
-            .copied()
-            .find(|at| self.edges[*at].as_ref().is_some_and(|edge| edge.other(a) == b));
-        let mut merged = Edge {
-            a,
-            b,
-            cost: Pair::Order,
-            to_a: to_a.moved_to(a).to_vec(),
-            to_b: to_b.moved_to(b).to_vec(),
-        };
+        let both =
+            self.incident[a].iter().copied().find(|at| self.edges[*at].as_ref().is_some_and(|edge| edge.other(a) == b));
+        let mut merged =
+            Edge { a, b, cost: Pair::Order, to_a: to_a.moved_to(a).to_vec(), to_b: to_b.moved_to(b).to_vec() };
         if let Some(old) = both.and_then(|at| self.detach(at)) {
             for (at, cell) in table.iter_mut().enumerate() {
                 let (label_a, label_b) = (at / n_b, at % n_b);

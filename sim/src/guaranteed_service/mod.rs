@@ -28,12 +28,12 @@
 //! assert!(placement.proven);
 //! ```
 
-mod rows;
+mod bound;
+mod elimination;
+mod field;
 mod normal;
 mod reduction;
-mod field;
-mod elimination;
-mod bound;
+mod rows;
 mod search;
 
 #[cfg(test)]
@@ -178,7 +178,8 @@ impl Chain {
             let promised = self.predecessors[stage].iter().map(|supplier| outbound[*supplier]).max().unwrap_or(0);
             inbound[stage] = promised.max(given.inbound_service_time as i32);
             let able = inbound[stage] + given.processing_time as i32;
-            outbound[stage] = given.outbound_service_time_max.map_or(able, |quote| able.min(quote.min(HORIZON_MAX) as i32));
+            outbound[stage] =
+                given.outbound_service_time_max.map_or(able, |quote| able.min(quote.min(HORIZON_MAX) as i32));
         }
         (inbound, outbound)
     }

@@ -110,7 +110,8 @@ impl Reduction {
                 .copied()
                 .filter(|class| !below[*class].iter().any(|smaller| customers.binary_search(smaller).is_ok()))
                 .collect();
-            let quote = given.outbound_service_time_max.filter(|quote| (*quote as i32) < latest_inbound[stage] + processing);
+            let quote =
+                given.outbound_service_time_max.filter(|quote| (*quote as i32) < latest_inbound[stage] + processing);
             let promised = match (&least[..], quote) {
                 _ if latest[stage] == 0 => Time::Given(0),
                 ([], None) => continue,
@@ -359,7 +360,9 @@ fn vertex_times(nodes: &[Node], links: &BTreeMap<(usize, usize), Link>) -> Vec<V
             for link in &incident[node] {
                 times.add(&brought[*link][side(*link, node)]);
             }
-            (nodes[node].low..=nodes[node].high).filter(|time| times.0[*time as usize / 64] >> (time % 64) & 1 == 1).collect()
+            (nodes[node].low..=nodes[node].high)
+                .filter(|time| times.0[*time as usize / 64] >> (time % 64) & 1 == 1)
+                .collect()
         })
         .collect()
 }

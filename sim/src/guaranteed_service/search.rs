@@ -156,7 +156,8 @@ impl Search<'_> {
                 break;
             }
         }
-        let found = |best: Best, bound: f64| Found { bound: bound.min(best.cost), cost: best.cost, labels: best.labels };
+        let found =
+            |best: Best, bound: f64| Found { bound: bound.min(best.cost), cost: best.cost, labels: best.labels };
         if best.cost - bound.value <= CLOSE * best.cost {
             return found(best, bound.value);
         }
@@ -464,9 +465,7 @@ fn ordered(value: f64) -> u64 {
 }
 
 fn alive(dead: &[Vec<bool>]) -> Vec<Vec<u32>> {
-    dead.iter()
-        .map(|dead| (0..dead.len() as u32).filter(|label| !dead[*label as usize]).collect())
-        .collect()
+    dead.iter().map(|dead| (0..dead.len() as u32).filter(|label| !dead[*label as usize]).collect()).collect()
 }
 
 /// The field's labels, with those of a variable divided between two that different sides want, or around one.

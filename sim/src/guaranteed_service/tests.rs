@@ -5,11 +5,10 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
-
 /// A file of the shared folder; says so where it is missing.
 fn shared(path: &str) -> Option<String> {
-    let path = PathBuf::from(SHARED).join(path);
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let path = std::env::var_os("PORTOLAN_SHARED").map_or(beside, PathBuf::from).join(path);
     let text = std::fs::read_to_string(&path).ok();
     if text.is_none() {
         #[expect(clippy::print_stderr, reason = "a skipped test says so")]
@@ -146,13 +145,15 @@ fn stages(processing_max: u32) -> impl Strategy<Value = Stage> {
         prop_oneof![4 => Just(0_u32), 1 => 0_u32..4],
         prop_oneof![3 => Just(None), 2 => (0_u32..5).prop_map(Some)],
     )
-        .prop_map(|(processing_time, holding_cost, demand_bound, inbound_service_time, outbound_service_time_max)| Stage {
-            processing_time,
-            holding_cost,
-            demand_bound,
-            inbound_service_time,
-            outbound_service_time_max,
-        })
+        .prop_map(
+            |(processing_time, holding_cost, demand_bound, inbound_service_time, outbound_service_time_max)| Stage {
+                processing_time,
+                holding_cost,
+                demand_bound,
+                inbound_service_time,
+                outbound_service_time_max,
+            },
+        )
 }
 
 /// Stages without customers quote something, as demand stages do.
@@ -263,12 +264,19 @@ proptest! {
 }
 
 fn stage(processing_time: u32, cost: f64, quote: Option<u32>) -> Stage {
-    Stage { processing_time, holding_cost: cost, demand_bound: 1.0, outbound_service_time_max: quote, ..Stage::default() }
+    Stage {
+        processing_time,
+        holding_cost: cost,
+        demand_bound: 1.0,
+        outbound_service_time_max: quote,
+        ..Stage::default()
+    }
 }
 
 #[test]
 fn all_that_is_wrong_with_a_chain_is_said_at_once() {
-    let wrong = vec![stage(1, f64::NAN, None), stage(1, -1.0, None), stage(HORIZON_MAX + 1, 1.0, None), stage(1, 1.0, None)];
+    let wrong =
+        vec![stage(1, f64::NAN, None), stage(1, -1.0, None), stage(HORIZON_MAX + 1, 1.0, None), stage(1, 1.0, None)];
     let errors = Chain::new(wrong, vec![(0, 1), (1, 0), (1, 3), (2, 9)]).unwrap_err();
     assert!(matches!(errors[0], ChainError::NotAQuantity { stage: 0, what: "holding cost", .. }), "{errors:?}");
     assert_eq!(errors[1], ChainError::NotAQuantity { stage: 1, what: "holding cost", value: -1.0 });
@@ -403,10 +411,8 @@ fn known_answer_gsm_tree_4() {
 fn known_answer_gsm_tree_10_assembly() {
     let times = [2, 3, 2, 4, 2, 3, 6, 4, 3, 2];
     let costs = [0.01, 0.03, 0.04, 0.06, 0.12, 0.13, 0.2, 0.08, 0.04, 0.5];
-    let stages = (0..10).map(|at| Stage {
-        demand_bound: 16.448_536_269_5,
-        ..stage(times[at], costs[at], (at == 9).then_some(2))
-    });
+    let stages = (0..10)
+        .map(|at| Stage { demand_bound: 16.448_536_269_5, ..stage(times[at], costs[at], (at == 9).then_some(2)) });
     let arcs = [(1, 2), (2, 3), (3, 5), (4, 5), (5, 6), (6, 10), (7, 10), (8, 10), (9, 10)];
     let arcs = arcs.into_iter().map(|(from, to)| (from - 1, to - 1)).collect();
     check_cost(&Chain::new(stages.collect(), arcs).unwrap(), 18.824_004_472_6, 1e-9);

@@ -1,6 +1,7 @@
 //! Benchmarks: every figure stands beside a peer or a bare limit that was measured in the same run.
 #![allow(clippy::disallowed_methods)]
 
+mod guaranteed_service;
 mod influx;
 mod ingest;
 mod network;
@@ -24,12 +25,14 @@ pub struct Bench {
 }
 
 /// How to run a benchmark.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Options {
     /// Readings or messages to work with; each benchmark has its own default.
     pub n: Option<u64>,
     /// Measure the peers beside us as well.
     pub peers: bool,
+    /// Another folder of the format that the benchmark reads.
+    pub data: Option<std::path::PathBuf>,
 }
 
 /// All benchmarks.
@@ -69,6 +72,12 @@ pub const BENCHES: &[Bench] = &[
         what: "starts and questions with a million stock positions",
         needs: "nothing",
         run: network::run,
+    },
+    Bench {
+        name: "guaranteed_service",
+        what: "seconds and gap for the safety stock of real chains, beside known optima",
+        needs: "network/willems2008 of the shared data, or --data with stages.csv and arcs.csv",
+        run: guaranteed_service::run,
     },
 ];
 

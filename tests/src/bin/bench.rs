@@ -19,13 +19,16 @@ struct Cli {
     /// Measure the peers beside us as well, where the benchmark has some.
     #[arg(long)]
     peers: bool,
+    /// Another folder of the format that a benchmark reads.
+    #[arg(long)]
+    data: Option<std::path::PathBuf>,
 }
 
 fn main() -> ExitCode {
-    let Cli { name, json, n, peers } = Cli::parse();
+    let Cli { name, json, n, peers, data } = Cli::parse();
     if name == "list" {
         for bench in BENCHES {
-            println!("{:<10} {} (needs: {})", bench.name, bench.what, bench.needs);
+            println!("{:<18} {} (needs: {})", bench.name, bench.what, bench.needs);
         }
         return ExitCode::SUCCESS;
     }
@@ -33,7 +36,7 @@ fn main() -> ExitCode {
         eprintln!("no benchmark {name:?}; `bench list` names them");
         return ExitCode::from(2);
     };
-    let figures = match (bench.run)(&Options { n, peers }) {
+    let figures = match (bench.run)(&Options { n, peers, data }) {
         Ok(figures) => figures,
         Err(why) => {
             eprintln!("{name}: {why:#}");
