@@ -7,6 +7,8 @@
 //!                               └──────────────── command(topic, payload) ◀────────────────────────┘
 //! ```
 //!
+//! Beside them, [`guaranteed_service`] says where in a network to hold safety stock.
+//!
 //! Nothing here reads a clock, a file or a socket: time comes in, messages go out, and the same seed and
 //! commands give the same bytes.
 
