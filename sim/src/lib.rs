@@ -22,6 +22,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! Beside them, [`guaranteed_service`] says where in a network to hold safety stock.
+//!
 //! Nothing here reads a clock, a file or a socket: time comes in, messages go out, and the same seed and
 //! commands give the same bytes.
 

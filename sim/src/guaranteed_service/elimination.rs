@@ -137,7 +137,7 @@ fn take_out(own: &[f64], scope: &[usize], tables: &[Table], sizes: &[usize]) -> 
     // Tables that the fastest variable of the scope does not occur in are added up once a round.
     let fastest = scope.len().wrapping_sub(1);
     let (moving, standing): (Vec<usize>, Vec<usize>) =
-        (0..tables.len()).partition(|table| scope.len() > 0 && strides[*table][fastest] > 0);
+        (0..tables.len()).partition(|table| !scope.is_empty() && strides[*table][fastest] > 0);
     let mut out = Vec::with_capacity(total);
     let mut at = vec![0_usize; scope.len()];
     let mut rows = vec![0_usize; tables.len()];

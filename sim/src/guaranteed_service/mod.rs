@@ -73,6 +73,14 @@ pub enum ChainError {
         /// The number.
         value: f64,
     },
+    /// A service level that no stock gives.
+    #[error("stage {stage}: service level {value} is not at least 0 and below 1")]
+    NotAServiceLevel {
+        /// Index of the stage.
+        stage: usize,
+        /// The number.
+        value: f64,
+    },
     /// An arc from or to a stage that is not there.
     #[error("arc {from} → {to}: there are {n_stages} stages")]
     UnknownStage {
@@ -118,7 +126,11 @@ impl Chain {
         let n_stages = stages.len();
         let mut errors = Vec::new();
         for (stage, given) in stages.iter().enumerate() {
-            for (what, value) in [("holding cost", given.holding_cost), ("demand bound", given.demand_bound)] {
+            let both = given.holding_cost * given.demand_bound;
+            let overflow =
+                [given.holding_cost, given.demand_bound].iter().all(|value| value.is_finite()) && both.is_infinite();
+            let numbers = [("holding cost", given.holding_cost), ("demand bound", given.demand_bound)];
+            for (what, value) in numbers.into_iter().chain(overflow.then_some(("cost of a unit of bound", both))) {
                 if !(value.is_finite() && value >= 0.0) {
                     errors.push(ChainError::NotAQuantity { stage, what, value });
                 }
@@ -210,8 +222,8 @@ fn in_circles(predecessors: &[Vec<usize>], successors: &[Vec<usize>], before: &[
 /// How hard to try.
 #[derive(Clone, Copy)]
 pub struct Effort<'a> {
-    /// Table cells to look at: the measure of work that is the same on every machine. A billion is about a
-    /// second. What must be done for any answer at all is done in any case.
+    /// Table cells to look at: the measure of work that is the same on every machine. A billion takes
+    /// about two seconds. What must be done for any answer at all is done in any case.
     pub cells: u64,
     /// Asked now and then: true ends the search early, for instance because a deadline has passed. The answer
     /// then depends on when.
@@ -254,7 +266,6 @@ pub struct Placement {
 /// The largest gap that is called proven; rounding needs some.
 pub const PROVEN_GAP: f64 = 1e-7;
 
-/// Safety stocks in kind: where and how much, for instance for a simulation.
 impl Placement {
     /// The safety stock of a stage in units, the demand bound times the root of the net replenishment time.
     pub fn safety_stock(&self, chain: &Chain, stage: usize) -> f64 {

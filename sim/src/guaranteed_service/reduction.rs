@@ -110,8 +110,8 @@ impl Reduction {
                 .copied()
                 .filter(|class| !below[*class].iter().any(|smaller| customers.binary_search(smaller).is_ok()))
                 .collect();
-            let quote =
-                given.outbound_service_time_max.filter(|quote| (*quote as i32) < latest_inbound[stage] + processing);
+            let able = (latest_inbound[stage] + processing) as u32;
+            let quote = given.outbound_service_time_max.filter(|quote| *quote < able);
             let promised = match (&least[..], quote) {
                 _ if latest[stage] == 0 => Time::Given(0),
                 ([], None) => continue,

@@ -37,20 +37,21 @@ pub fn chain_of_rows(
     holding_rate: f64,
 ) -> Result<Chain, Vec<ChainError>> {
     let mut errors = Vec::new();
-    let mut check = |stage: usize, what: &'static str, value: f64| {
-        if !(value.is_finite() && value >= 0.0) {
-            errors.push(ChainError::NotAQuantity { stage, what, value });
-        }
-    };
     for (stage, row) in rows.iter().enumerate() {
-        check(stage, "cost added", row.cost_added);
-        check(stage, "time", row.time);
-        check(stage, "holding rate", holding_rate);
+        let mut check = |what: &'static str, value: f64| {
+            if !(value.is_finite() && value >= 0.0) {
+                errors.push(ChainError::NotAQuantity { stage, what, value });
+            }
+        };
+        check("cost added", row.cost_added);
+        check("time", row.time);
+        check("holding rate", holding_rate);
         if let Some(quote) = row.quote {
-            check(stage, "standard deviation of demand", quote.demand_sd);
-            let open = quote.service_level < 1.0;
-            check(stage, "service level", if open { quote.service_level } else { f64::INFINITY });
-            check(stage, "longest service time", quote.service_time_max);
+            check("standard deviation of demand", quote.demand_sd);
+            check("longest service time", quote.service_time_max);
+            if !(0.0..1.0).contains(&quote.service_level) {
+                errors.push(ChainError::NotAServiceLevel { stage, value: quote.service_level });
+            }
         }
     }
     let bare = rows.iter().map(|row| Stage { processing_time: whole(row.time + 0.5), ..Stage::default() }).collect();

@@ -5,11 +5,10 @@ use proptest::prelude::*;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-const SHARED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared");
-
 /// A file of the shared folder; says so where it is missing.
 fn shared(path: &str) -> Option<String> {
-    let path = PathBuf::from(SHARED).join(path);
+    let beside = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared");
+    let path = std::env::var_os("PORTOLAN_SHARED").map_or(beside, PathBuf::from).join(path);
     let text = std::fs::read_to_string(&path).ok();
     if text.is_none() {
         #[expect(clippy::print_stderr, reason = "a skipped test says so")]
@@ -306,6 +305,12 @@ fn stages_nobody_waits_for_hold_nothing() {
 }
 
 #[test]
+fn quotes_that_nobody_can_use_up_are_no_quotes() {
+    let chain = Chain::new(vec![stage(3, 2.0, Some(u32::MAX)), stage(4, 2.0, Some(u32::MAX))], vec![(0, 1)]);
+    check_cost(&chain.unwrap(), 0.0, 0.0);
+}
+
+#[test]
 fn long_horizons_are_planned() {
     let chain = Chain::new(
         vec![stage(9_000, 1.0, None), stage(HORIZON_MAX - 9_000, 3.0, None), stage(0, 9.0, Some(0))],
@@ -397,7 +402,7 @@ fn check_willems_bounds(number: u32) {
 #[test]
 fn known_answer_gsm_tree_4() {
     // Nodes 1, 3, 2, 4 of the case.
-    let rooted = 1.414_213_562_4;
+    let rooted = core::f64::consts::SQRT_2;
     let demand = |stage: Stage, demand_bound: f64| Stage { demand_bound, ..stage };
     let stages = vec![
         Stage { inbound_service_time: 1, ..demand(stage(2, 1.0, None), rooted) },

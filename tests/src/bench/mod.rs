@@ -1,6 +1,7 @@
 //! Benchmarks: every figure stands beside a peer or a bare limit that was measured in the same run.
 #![allow(clippy::disallowed_methods)]
 
+mod guaranteed_service;
 mod influx;
 mod ingest;
 mod known_answers;
@@ -93,6 +94,12 @@ pub const BENCHES: &[Bench] = &[
         what: "seconds for a what-if of a year, and for a fork of a large twin",
         needs: "shared data, or a folder with the files of the VN2 challenge (--data)",
         run: what_if::run,
+    },
+    Bench {
+        name: "guaranteed_service",
+        what: "seconds and gap for the safety stock of real chains, beside known optima",
+        needs: "network/willems2008 of the shared data, or --data with stages.csv and arcs.csv",
+        run: guaranteed_service::run,
     },
 ];
 

@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     let Cli { name, json, n, peers, data } = Cli::parse();
     if name == "list" {
         for bench in BENCHES {
-            println!("{:<13} {} (needs: {})", bench.name, bench.what, bench.needs);
+            println!("{:<18} {} (needs: {})", bench.name, bench.what, bench.needs);
         }
         return ExitCode::SUCCESS;
     }
