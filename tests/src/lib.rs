@@ -14,3 +14,4 @@ pub mod mosquitto;
 pub mod plane;
 pub mod publisher;
 pub mod shared;
+pub mod willems;

@@ -10,6 +10,8 @@
 //! Random words are functions of seed, replication, site, SKU, day and purpose, and all sums are of integers,
 //! so a result is the same bytes for any number of threads, width of a tile or order of sites.
 
+#![expect(clippy::needless_range_loop, reason = "lanes are walked by number, in several arrays at once")]
+
 mod calendar;
 mod dispatch;
 mod lanes;

@@ -96,7 +96,7 @@ impl Tile<'_, 1> {
     /// Whether counts began anew with this day.
     fn booked_before(&self, day: u32) -> bool {
         let warm_up = self.model.warm_up_days;
-        day == warm_up || (day > warm_up && (day - warm_up) % BUCKET_DAYS == 0)
+        day == warm_up || (day > warm_up && (day - warm_up).is_multiple_of(BUCKET_DAYS))
     }
 
     fn sent_from(&self, n: usize) -> i32 {

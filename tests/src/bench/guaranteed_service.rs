@@ -2,11 +2,10 @@
 //! far the bound is, and how the cost compares with a known optimum.
 
 use super::{Figure, Goal, Options};
+use crate::{known_answers, shared, willems};
 use anyhow::{Context, Result};
-use serde::Deserialize;
-use sim::guaranteed_service::{Chain, Effort, Quote, StageRow, chain_of_rows, place};
+use sim::guaranteed_service::{Effort, place};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 /// A chain may take so many seconds.
@@ -18,34 +17,16 @@ const STOP_AFTER: Duration = Duration::from_secs(8);
 /// Of the stage cost, a year; the known answers are for this rate.
 const HOLDING_RATE: f64 = 0.2;
 
-#[derive(Deserialize)]
-struct StageLine {
-    chain: u32,
-    stage: String,
-    stage_cost_usd: f64,
-    stage_time_days: f64,
-    sd_demand_per_day: Option<f64>,
-    max_service_time_days: Option<f64>,
-    service_level: Option<f64>,
-}
-
-#[derive(Deserialize)]
-struct ArcLine {
-    chain: u32,
-    source: String,
-    destination: String,
-}
-
 pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
     let folder = match &options.data {
         Some(folder) => folder.clone(),
-        None => shared("data/network/willems2008"),
+        None => shared::root().join("data/network/willems2008"),
     };
     // Known answers are of the shared data only.
     let known = if options.data.is_none() { known_answers()? } else { BTreeMap::new() };
     let mut figures = Vec::new();
     let (mut n_proven, mut longest) = (0, 0.0_f64);
-    let chains = read(&folder)?;
+    let chains = willems::read(&folder, HOLDING_RATE)?;
     for (number, chain) in &chains {
         let began = Instant::now();
         let stop = || began.elapsed() > STOP_AFTER;
@@ -77,52 +58,9 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
     Ok(figures)
 }
 
-fn shared(path: &str) -> PathBuf {
-    let beside = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared");
-    std::env::var_os("PORTOLAN_SHARED").map_or(beside, PathBuf::from).join(path)
-}
-
-fn read(folder: &Path) -> Result<BTreeMap<u32, Chain>> {
-    let mut places: BTreeMap<(u32, String), usize> = BTreeMap::new();
-    let mut rows: BTreeMap<u32, Vec<StageRow>> = BTreeMap::new();
-    for line in lines(&folder.join("stages.csv"))? {
-        let line: StageLine = line?;
-        let quote = line.sd_demand_per_day.map(|demand_sd| -> Result<Quote> {
-            let service_level = line.service_level.context("a demand stage has a service level")?;
-            Ok(Quote { demand_sd, service_level, service_time_max: line.max_service_time_days.unwrap_or(0.0) })
-        });
-        let rows = rows.entry(line.chain).or_default();
-        places.insert((line.chain, line.stage), rows.len());
-        rows.push(StageRow { cost_added: line.stage_cost_usd, time: line.stage_time_days, quote: quote.transpose()? });
-    }
-    let mut arcs: BTreeMap<u32, Vec<(usize, usize)>> = BTreeMap::new();
-    for line in lines(&folder.join("arcs.csv"))? {
-        let line: ArcLine = line?;
-        let mut place = |stage: String| {
-            let missing = format!("chain {} has no stage {stage:?}", line.chain);
-            places.get(&(line.chain, stage)).copied().context(missing)
-        };
-        let arc = (place(line.source)?, place(line.destination)?);
-        arcs.entry(line.chain).or_default().push(arc);
-    }
-    rows.into_iter()
-        .map(|(number, rows)| {
-            let chain = chain_of_rows(&rows, arcs.remove(&number).unwrap_or_default(), HOLDING_RATE);
-            let chain = chain.map_err(|errors| anyhow::anyhow!("chain {number}: {errors:?}"))?;
-            Ok((number, chain))
-        })
-        .collect()
-}
-
-fn lines<T: serde::de::DeserializeOwned>(path: &Path) -> Result<impl Iterator<Item = Result<T>>> {
-    let reader = csv::Reader::from_path(path).with_context(|| path.display().to_string())?;
-    let path = path.display().to_string();
-    Ok(reader.into_deserialize().map(move |line| line.with_context(|| path.clone())))
-}
-
 /// For each chain, what the known cost is and how much.
 fn known_answers() -> Result<BTreeMap<u32, (String, f64)>> {
-    let path = shared("bench/inventory/known_answers.json");
+    let path = shared::root().join(known_answers::FILE);
     let Ok(text) = std::fs::read_to_string(&path) else { return Ok(BTreeMap::new()) };
     let answers: serde_json::Value = serde_json::from_str(&text).with_context(|| path.display().to_string())?;
     let mut known = BTreeMap::new();

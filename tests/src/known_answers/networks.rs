@@ -1,9 +1,10 @@
 //! Cases that a whole network must be run for, or a whole chain optimised.
 
 use super::{Answer, Case, as_list, as_number, as_whole, fields};
+use crate::willems;
 use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use sim::guaranteed_service::{Chain, Effort, Quote, Stage, StageRow, chain_of_rows, place};
+use sim::guaranteed_service::{Chain, Effort, Stage, place};
 use sim::kernel::{DayOfPosition, Model, Trace};
 use sim::situation::{Allocation, Arrival, Demand, Origin, Policy, Route, Situation, StockPosition};
 use std::collections::BTreeMap;
@@ -233,7 +234,11 @@ pub(super) fn vn2_simulator(case: &Case, shared: &Path) -> Result<Answer> {
 /// Safety stocks with guaranteed service times, on trees and on the real chains in the shared data.
 pub(super) fn guaranteed_service(case: &Case, shared: &Path) -> Result<Answer> {
     let chain = match case.input("chain") {
-        Ok(number) => willems(case, as_whole(number)?, shared)?,
+        Ok(number) => {
+            let number = as_whole(number)?;
+            let mut chains = willems::read(&folder(case, shared)?, case.number("holding_rate_per_year")?)?;
+            chains.remove(&number).with_context(|| format!("no chain {number}"))?
+        }
         Err(_) => tree(case)?,
     };
     let placement = place(&chain, &Effort::default());
@@ -285,37 +290,4 @@ fn tree(case: &Case) -> Result<Chain> {
         .map(|arc| Ok((at(&arc[0])?, at(&arc[1])?)))
         .collect::<Result<Vec<(usize, usize)>>>()?;
     Chain::new(stages, arcs).map_err(|errors| anyhow::anyhow!("{errors:?}"))
-}
-
-fn willems(case: &Case, number: u32, shared: &Path) -> Result<Chain> {
-    let folder = folder(case, shared)?;
-    let of_chain = |row: &BTreeMap<String, String>| row.get("chain").is_some_and(|chain| *chain == number.to_string());
-    let mut stages = Vec::new();
-    let mut names = BTreeMap::new();
-    for row in rows(&folder.join("stages.csv"))?.into_iter().filter(of_chain) {
-        names.insert(row["stage"].clone(), stages.len());
-        let quote = match row["avg_demand_per_day"].is_empty() {
-            true => None,
-            false => Some(Quote {
-                demand_sd: cell(&row, "sd_demand_per_day")?,
-                service_level: cell(&row, "service_level")?,
-                service_time_max: cell(&row, "max_service_time_days")?,
-            }),
-        };
-        stages.push(StageRow {
-            cost_added: cell(&row, "stage_cost_usd")?,
-            time: cell(&row, "stage_time_days")?,
-            quote,
-        });
-    }
-    let arcs = rows(&folder.join("arcs.csv"))?
-        .into_iter()
-        .filter(of_chain)
-        .map(|row| {
-            let at = |column: &str| names.get(&row[column]).copied().with_context(|| row[column].clone());
-            Ok((at("source")?, at("destination")?))
-        })
-        .collect::<Result<Vec<(usize, usize)>>>()?;
-    let rate = case.number("holding_rate_per_year")?;
-    chain_of_rows(&stages, arcs, rate).map_err(|errors| anyhow::anyhow!("{errors:?}"))
 }

@@ -177,7 +177,7 @@ fn by_name(outcome: &Tally, model: &Model) -> std::collections::BTreeMap<(u32, S
 }
 
 fn permuted(s: &Situation, order: &[usize]) -> Situation {
-    let mut place = vec![0_u32; 6];
+    let mut place = [0_u32; 6];
     order.iter().enumerate().for_each(|(new, old)| place[*old] = new as u32);
     let at = |old: u32| {
         let (sku, site) = (old / 6, old % 6);

@@ -1,8 +1,7 @@
-//! The kernel against known answers, against itself, and against the clock.
+//! The kernel against known answers, and against itself.
 
 mod known;
 mod laws;
-mod speed;
 
 use super::*;
 use crate::situation::{Demand, Origin, Policy, Route, Situation, StockPosition};
