@@ -227,42 +227,43 @@ fn backlog(n_readings: u64, alone: f64, figures: &mut Vec<Figure>) -> Result<()>
     let mut server = influxd("bench_backlog")?;
     let lines = MosquittoOptions { lines: vec!["max_queued_messages 0".into()], ..MosquittoOptions::default() };
     let mosquitto = Mosquitto::start("bench_backlog", &lines).context("mosquitto is missing")?;
-    let gateway = Gateway::start(&with_influx("bench_backlog", &server, &mosquitto)?);
+    let options = with_influx("bench_backlog", &server, &mosquitto)?;
+    let gateway = Gateway::start(&options);
     let waiting = n_readings / READINGS_IN_A_FRAME;
-    let (warm, live) = (waiting as usize / 20, waiting as usize / 4);
+    let (warm, live) = (waiting as usize / 5, waiting as usize / 4);
     let all = frames((warm + waiting as usize + live) as u64, SystemClock.now(), Encoding::Cbor, "WH", "t")?;
     let publisher = Publisher::start("bench", mosquitto.port(), 1_000);
-    let send = |range: std::ops::Range<usize>| {
-        for (number, (topic, payload)) in all[range.clone()].iter().enumerate() {
-            publisher.send((range.start + number) as u64, topic.clone(), payload.to_vec());
+    let (mut next, mut probes) = (0, 0);
+    // As long as the live frames suffice for the drain too.
+    let usual_for = Duration::from_secs_f64((live as f64 / 8.0 / LIVE_FRAMES_PER_S as f64).min(30.0));
+    let (usual, _) =
+        delays_while(&gateway, &publisher, &all, &mut next, &mut probes, &mut |so_far| so_far < usual_for)?;
+    // Another process, whose memory is not that of the deltas for a stream.
+    gateway.stop();
+    let gateway = Gateway::start(&options);
+    let stored = || gateway.metric("portolan_readings_stored_total") as u64;
+    let behind = || gateway.metric("portolan_store_behind_records");
+    let flood = |frames: &[(String, Bytes)], from: usize| -> Result<()> {
+        let (had, began) = (stored(), Instant::now());
+        for (number, (topic, payload)) in frames.iter().enumerate() {
+            publisher.send((from + number) as u64, topic.clone(), payload.to_vec());
         }
-    };
-    send(0..warm);
-    let here = |n: u64| -> Result<()> {
-        let began = Instant::now();
-        while (gateway.metric("portolan_readings_stored_total") as u64) < n {
+        while stored() < had + frames.len() as u64 * READINGS_IN_A_FRAME {
             ensure!(began.elapsed() < IN_TIME, "readings are missing");
             thread::sleep(Duration::from_millis(20));
         }
         Ok(())
     };
-    here(warm as u64 * READINGS_IN_A_FRAME)?;
-    while gateway.metric("portolan_store_behind_records") > 0.0 {
+    flood(&all[next..next + warm], next)?;
+    next += warm;
+    while behind() > 0.0 {
         thread::sleep(Duration::from_millis(20));
     }
-    let mut probes = 0;
-    // As long as the live frames suffice for the drain too.
-    let usual_for = Duration::from_secs_f64((live as f64 / 8.0 / LIVE_FRAMES_PER_S as f64).min(30.0));
-    let mut next = warm;
-    let (usual, _) =
-        delays_while(&gateway, &publisher, &all, &mut next, &mut probes, &mut |so_far| so_far < usual_for)?;
+    let before = gateway.resident_bytes();
     server.kill();
     thread::sleep(Duration::from_millis(500));
-    let before = gateway.resident_bytes();
-    let first = next;
+    flood(&all[next..next + waiting as usize], next)?;
     next += waiting as usize;
-    send(first..next);
-    here(next as u64 * READINGS_IN_A_FRAME + probes)?;
     let grown = gateway.resident_bytes() as f64 - before as f64;
     let away = waiting * READINGS_IN_A_FRAME;
     figures.push(Figure::alone(
@@ -271,11 +272,11 @@ fn backlog(n_readings: u64, alone: f64, figures: &mut Vec<Figure>) -> Result<()>
         "MiB",
         Goal::AtMost(64.0),
     ));
-    let waiting = gateway.metric("portolan_store_behind_records");
+    let waiting = behind();
     server.restart();
     let first = next;
     let (draining, drained_for) = delays_while(&gateway, &publisher, &all, &mut next, &mut probes, &mut |so_far| {
-        so_far < IN_TIME && gateway.metric("portolan_store_behind_records") > waiting / 100.0
+        so_far < IN_TIME && behind() > waiting / 100.0
     })?;
     ensure!(drained_for < IN_TIME, "the backlog does not end");
     let drained = away + (next - first) as u64 * READINGS_IN_A_FRAME;
