@@ -1,0 +1,257 @@
+//! Numbers as people read them.
+
+use super::words::{self, Language};
+use crate::experiment::Kpi;
+
+/// A minus as wide as a plus.
+const MINUS: char = '\u{2212}';
+/// Keeps a number and its unit on one line.
+const NARROW: char = '\u{a0}';
+
+/// How the numbers of a key figure are written.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Style {
+    /// What a number is multiplied by first.
+    pub(super) scale: f64,
+    prefix: String,
+    suffix: String,
+    suffix_of_difference: String,
+    /// The unit, for a column of its own.
+    pub(super) unit: String,
+}
+
+impl Style {
+    /// Of a key figure whose greatest value is `widest`, with money in `currency`.
+    pub(super) fn of(kpi: Kpi, currency: &str, widest: f64, language: Language) -> Self {
+        let plain = |unit: &str| {
+            let suffix = if unit.is_empty() { String::new() } else { format!("{NARROW}{unit}") };
+            Self {
+                scale: 1.0,
+                prefix: String::new(),
+                suffix_of_difference: suffix.clone(),
+                suffix,
+                unit: unit.to_owned(),
+            }
+        };
+        let say = |text: words::Text| text.of(language);
+        match (kpi, kpi.unit()) {
+            (_, "minor") => Self::money(currency),
+            (Kpi::Bullwhip | Kpi::Orders, _) => plain(""),
+            (_, "1") => Self {
+                scale: 100.0,
+                suffix_of_difference: format!("{NARROW}{}", say(words::POINTS)),
+                ..plain("%")
+            },
+            (_, "{piece}") => plain(say(words::PIECES)),
+            (_, "d") => plain(say(words::DAYS)),
+            (_, "/a") => plain(say(words::A_YEAR)),
+            (_, "t.km") => plain("t·km"),
+            (_, "kg") if widest >= 10_000.0 => Self { scale: 1e-3, ..plain("t CO₂e") },
+            (_, "kg") => plain("kg CO₂e"),
+            (_, unit) => plain(unit),
+        }
+    }
+
+    /// Of minor units of an ISO 4217 currency, shown in its major one.
+    pub(super) fn money(currency: &str) -> Self {
+        let symbol = match currency {
+            "EUR" => "€",
+            "GBP" => "£",
+            "USD" => "$",
+            "CNY" | "JPY" => "¥",
+            "INR" => "₹",
+            "KRW" => "₩",
+            _ => "",
+        };
+        let prefix = if symbol.is_empty() { format!("{currency}{NARROW}") } else { symbol.to_owned() };
+        Self {
+            scale: 1.0 / libm::pow(10.0, f64::from(minor_digits(currency))),
+            prefix,
+            suffix: String::new(),
+            suffix_of_difference: String::new(),
+            unit: currency.to_owned(),
+        }
+    }
+
+    /// `97.1 ± 0.2`, without unit.
+    pub(super) fn bare(&self, mean: f64, half_width: Option<f64>) -> String {
+        let (mean, half_width) = (mean * self.scale, half_width.map(|h| h * self.scale));
+        let place = place(mean, half_width);
+        format!("{}{}", fixed(mean, place, false), plus_minus(half_width, place))
+    }
+
+    /// `−3.7 ± 0.3`, without unit.
+    pub(super) fn bare_difference(&self, mean: f64, half_width: Option<f64>) -> String {
+        let (mean, half_width) = (mean * self.scale, half_width.map(|h| h * self.scale));
+        let place = place(mean, half_width);
+        format!("{}{}", fixed(mean, place, true), plus_minus(half_width, place))
+    }
+
+    /// `−3.7`: as exact as its interval asks for, which stands elsewhere.
+    pub(super) fn bare_difference_like(&self, mean: f64, half_width: Option<f64>) -> String {
+        let mean = mean * self.scale;
+        fixed(mean, place(mean, half_width.map(|h| h * self.scale)), true)
+    }
+
+    /// A value, as exact as another interval.
+    pub(super) fn plain_like(&self, value: f64, half_width: Option<f64>) -> String {
+        let value = value * self.scale;
+        fixed(value, place(value, half_width.map(|h| h * self.scale)), false)
+    }
+
+    /// `−3.7 ± 0.3 points`.
+    pub(super) fn difference(&self, mean: f64, half_width: Option<f64>) -> String {
+        let bare = self.bare_difference(mean.abs(), half_width);
+        let sign = if mean < 0.0 { MINUS } else { '+' };
+        let digits = bare.trim_start_matches(['+', MINUS]);
+        format!("{sign}{}{digits}{}", self.prefix, self.suffix_of_difference)
+    }
+
+    /// How far, without sign: `£12,300 ± 800`.
+    pub(super) fn amount(&self, mean: f64, half_width: Option<f64>) -> String {
+        let bare = self.bare(mean.abs(), half_width);
+        format!("{}{bare}{}", self.prefix, self.suffix)
+    }
+
+    /// `97.1 %`, as exact as a difference with this interval asks for.
+    pub(super) fn value_like(&self, value: f64, difference: f64, half_width: Option<f64>) -> String {
+        let place = place(difference * self.scale, half_width.map(|h| h * self.scale));
+        let text = fixed(value.abs() * self.scale, place, false);
+        let sign = if value * self.scale < 0.0 { MINUS.to_string() } else { String::new() };
+        format!("{sign}{}{text}{}", self.prefix, self.suffix)
+    }
+
+    /// A number at an axis whose ticks are `step` apart, both scaled already.
+    pub(super) fn tick(&self, value: f64, step: f64) -> String {
+        let magnitude = value.abs().max(step.abs());
+        let (short, by) = match magnitude {
+            m if m >= 1e9 => ("G", 1e9),
+            m if m >= 1e6 => ("M", 1e6),
+            m if m >= 1e4 => ("k", 1e3),
+            _ => ("", 1.0),
+        };
+        let decimals = (-(libm::floor(libm::log10(step.abs() / by * 1.000_001)))).clamp(0.0, 6.0);
+        let is_quarter = (step / by * libm::pow(10.0, decimals)).fract().abs() > 1e-6;
+        let text = fixed(value / by, -(decimals as i32) - i32::from(is_quarter), false);
+        let suffix = if self.suffix.ends_with('%') { "%" } else { "" };
+        match text.strip_prefix(MINUS) {
+            Some(text) => format!("{MINUS}{}{text}{short}{suffix}", self.prefix),
+            None => format!("{}{text}{short}{suffix}", self.prefix),
+        }
+    }
+}
+
+/// Digits after the point of a major unit, by ISO 4217.
+pub(super) fn minor_digits(currency: &str) -> u8 {
+    match currency {
+        "BIF" | "CLP" | "DJF" | "GNF" | "ISK" | "JPY" | "KMF" | "KRW" | "PYG" | "RWF" | "UGX" | "UYI" | "VND"
+        | "VUV" | "XAF" | "XOF" | "XPF" => 0,
+        "BHD" | "IQD" | "JOD" | "KWD" | "LYD" | "OMR" | "TND" => 3,
+        "CLF" | "UYW" => 4,
+        _ => 2,
+    }
+}
+
+/// The decimal place to round to: so that the interval keeps one digit, or two if the first is a 1; at most six
+/// digits of the mean, and four if there is no interval.
+fn place(mean: f64, half_width: Option<f64>) -> i32 {
+    let leading = |x: f64| libm::floor(libm::log10(x.abs())) as i32;
+    let of_mean = if mean == 0.0 { 0 } else { leading(mean) };
+    match half_width.filter(|h| *h > 0.0 && h.is_finite()) {
+        Some(h) => {
+            let first = leading(h);
+            let place = if h / libm::pow(10.0, f64::from(first)) < 1.95 { first - 1 } else { first };
+            if mean == 0.0 { place } else { place.max(of_mean - 5) }
+        }
+        None if mean == 0.0 => 0,
+        None => of_mean - 3,
+    }
+    .clamp(-6, 15)
+}
+
+fn plus_minus(half_width: Option<f64>, place: i32) -> String {
+    match half_width {
+        None => String::new(),
+        Some(0.0) => format!("{NARROW}±{NARROW}0"),
+        Some(h) => format!("{NARROW}±{NARROW}{}", fixed(h.max(libm::pow(10.0, f64::from(place))), place, false)),
+    }
+}
+
+/// Rounded to a decimal place, with thousands separated.
+pub(super) fn fixed(value: f64, place: i32, signed: bool) -> String {
+    if !value.is_finite() {
+        return "–".to_owned();
+    }
+    let unit = libm::pow(10.0, f64::from(place.max(0)));
+    let rounded = libm::rint(value.abs() / unit) * unit;
+    let decimals = usize::try_from(-place).unwrap_or(0);
+    let text = if place > 0 { format!("{rounded:.0}") } else { format!("{:.decimals$}", value.abs()) };
+    let (whole, rest) = text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
+    let mut out = String::new();
+    let is_zero = text.bytes().all(|b| matches!(b, b'0' | b'.'));
+    if value < 0.0 && !is_zero {
+        out.push(MINUS);
+    } else if signed && !is_zero {
+        out.push('+');
+    }
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && (whole.len() - i).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    if let Some(rest) = rest {
+        out.push('.');
+        out.push_str(rest);
+    }
+    out
+}
+
+/// A whole number with its thousands separated.
+pub(super) fn whole(value: u64) -> String {
+    fixed(value as f64, 0, false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(mean: f64, half_width: Option<f64>, expected: &str) {
+        let plain = Style::of(Kpi::Orders, "EUR", 0.0, Language::English);
+        assert_eq!(plain.bare(mean, half_width).replace(NARROW, " "), expected, "{mean} {half_width:?}");
+    }
+
+    #[test]
+    fn a_mean_is_as_exact_as_its_interval() {
+        check(12_345.678, Some(812.0), "12,300 ± 800");
+        check(12_345.678, Some(142.0), "12,350 ± 140");
+        check(-3.712, Some(0.297), "−3.7 ± 0.3");
+        check(3.712, Some(0.95), "3.7 ± 0.9");
+        check(0.0, Some(0.02), "0.00 ± 0.02");
+        check(-0.000_01, Some(0.02), "0.00 ± 0.02");
+        check(1_234_567.0, None, "1,235,000");
+        check(1_234_567.0, Some(0.0), "1,235,000 ± 0");
+        check(7.0, Some(1e-12), "7.00000 ± 0.00001");
+        check(f64::NAN, None, "–");
+    }
+
+    #[test]
+    fn money_is_in_the_major_unit() {
+        let check = |currency: &str, expected: &str| {
+            assert_eq!(Style::money(currency).difference(-1_230_000.0, Some(80_000.0)).replace(NARROW, " "), expected);
+        };
+        check("GBP", "−£12,300 ± 800");
+        check("JPY", "−¥1,230,000 ± 80,000");
+        check("KWD", "−KWD 1,230 ± 80");
+    }
+
+    #[test]
+    fn ticks_are_short() {
+        let money = Style::money("EUR");
+        assert_eq!(money.tick(1_250_000.0, 250_000.0), "€1.25M");
+        assert_eq!(money.tick(40_000.0, 5_000.0), "€40k");
+        assert_eq!(money.tick(-40.0, 20.0), "−€40");
+        assert_eq!(money.tick(0.0, 20_000.0), "€0k");
+    }
+}
