@@ -4,7 +4,7 @@ use firmware_schemas::quantity::Timestamp;
 use std::time::Duration;
 
 use super::figures::{Figure, Line, Verdict};
-use super::number::Style;
+use super::number::{Style, fixed};
 use super::svg::{Anchor, Drawing, Scale, shortened, width};
 use super::words::{self, Language};
 use crate::experiment::Outcome;
@@ -72,18 +72,18 @@ pub(super) fn trade_off(points: &[Point<'_>], cost: &Style, service: &Style, lan
         };
         if let Some((from, to)) = bar(point.cost, cost, &x) {
             out.line(&format!("bar {colour}"), (from, at.1), (to, at.1));
-            taken.push([from, at.1 - 2.0, to, at.1 + 2.0]);
+            taken.push([from - 3.0, at.1 - 3.0, to + 3.0, at.1 + 3.0]);
         }
         if let Some((from, to)) = bar(point.service, service, &y) {
             out.line(&format!("bar {colour}"), (at.0, from), (at.0, to));
-            taken.push([at.0 - 2.0, to, at.0 + 2.0, from]);
+            taken.push([at.0 - 3.0, to - 3.0, at.0 + 3.0, from + 3.0]);
         }
-        taken.push([at.0 - 7.0, at.1 - 7.0, at.0 + 7.0, at.1 + 7.0]);
+        taken.push([at.0 - 8.0, at.1 - 8.0, at.0 + 8.0, at.1 + 8.0]);
     }
     for point in points {
         let at = (x.at(point.cost.mean * cost.scale), y.at(point.service.mean * service.scale));
         out.mark(&format!("mark {}", colour(point.case)), at, point.case);
-        let name = shortened(point.name, 12.5, 210.0);
+        let name = shortened(point.name, 12.5, 280.0);
         let (place, is_far) = place_label(at, width(&name, 12.5), &taken, [left, top, w - right, h - bottom]);
         if is_far {
             out.line("leader", at, ((place[0] + place[2]) / 2.0, (place[1] + place[3]) / 2.0 + 4.0));
@@ -277,16 +277,21 @@ fn dates(start: Timestamp, days: u32, language: Language) -> Vec<(u32, String)> 
     if days <= 120 {
         let step = [7, 14, 28].into_iter().find(|step| days / step <= 6).unwrap_or(28);
         let of = |day: u32| {
-            let (year, month, date) = civil(day);
-            (day, words::date(&year, month, Some(date), language))
+            let (_, month, date) = civil(day);
+            (day, words::day(month, date, language))
         };
         return (0..days).step_by(step as usize).map(of).collect();
     }
     let every = [1, 2, 3, 6, 12, 24, 60].into_iter().find(|months| days / 30 / months <= 6).unwrap_or(120);
+    let mut has_year = false;
     let firsts = (0..days).filter_map(|day| {
         let (year, month, date) = civil(day);
         let months = year.parse::<usize>().unwrap_or(0) * 12 + month - 1;
-        (date == 1 && months.is_multiple_of(every as usize)).then(|| (day, words::date(&year, month, None, language)))
+        (date == 1 && months.is_multiple_of(every as usize)).then(|| {
+            let with_year = !has_year || month == 1;
+            has_year = true;
+            (day, words::month(&year, month, with_year, language))
+        })
     });
     firsts.collect()
 }
@@ -314,19 +319,19 @@ pub(super) fn reach(lines: &[Line]) -> f64 {
     });
     let mut ends: Vec<f64> = ends.filter(|e| *e > 0.0).collect();
     ends.sort_by(f64::total_cmp);
-    let most = if ends.is_empty() { 1.0 } else { quantile(&ends, 0.8) };
+    let most = if ends.is_empty() { 1.0 } else { quantile(&ends, 0.65) };
     Scale::nice((0.0, most.max(1e-6)), (0.0, 1.0), 2).high
 }
 
 /// Paired differences of a case, as shares of the base.
 pub(super) fn forest(lines: &[Line], case: usize, name: &str, reach: f64, language: Language) -> String {
     let rows: Vec<(&Line, Figure)> = lines.iter().filter_map(|l| Some((l, l.cases[case].relative()?))).collect();
-    let (w, left, right, top, row) = (520.0, 178.0, 112.0, 28.0, 22.0);
+    let (w, left, right, top, row) = (520.0, 196.0, 116.0, 28.0, 22.0);
     let foot = top + row * rows.len() as f64;
     let mut out = Drawing::new(w, foot + 26.0);
     let x = Scale::new((-reach, reach), (left, w - right));
     let (ticks, step) = x.ticks(4);
-    let style = Style::of(crate::experiment::Kpi::FillRate, "", 0.0, language);
+    let (style, exact) = (Style::percent(2), Style::percent(2));
     for tick in ticks {
         out.line("grid", (x.at(tick), top), (x.at(tick), foot));
         out.text("tick", (x.at(tick), foot + 17.0), Anchor::Middle, &style.tick(tick, step));
@@ -337,7 +342,12 @@ pub(super) fn forest(lines: &[Line], case: usize, name: &str, reach: f64, langua
         let y = top + row * (i as f64 + 0.5);
         let verdict = line.cases[case].verdict;
         let class = verdict_class(verdict);
-        out.text("tick", (left - 10.0, y + 4.0), Anchor::End, &shortened(words::name(line.kpi, language), 11.0, left - 14.0));
+        out.text(
+            "tick",
+            (left - 10.0, y + 4.0),
+            Anchor::End,
+            &shortened(words::name(line.kpi, language), 11.0, left - 14.0),
+        );
         let clip = |v: f64| v.clamp(-reach, reach);
         let (mean, half) = (figure.mean * 100.0, figure.half_width.unwrap_or(0.0) * 100.0);
         out.line(&format!("bar {class}"), (x.at(clip(mean - half)), y), (x.at(clip(mean + half)), y));
@@ -355,7 +365,11 @@ pub(super) fn forest(lines: &[Line], case: usize, name: &str, reach: f64, langua
             let arrow = [(tip + back, y - 6.0), (tip, y), (tip + back, y + 6.0)].map(Some);
             out.curve(&format!("bar {class}"), &arrow);
         }
-        let text = format!("{}\u{a0}%", style.bare_difference(figure.mean, figure.half_width));
+        let text = if mean >= 1_000.0 {
+            format!("× {}", fixed(1.0 + figure.mean, 0, false))
+        } else {
+            exact.difference_of(figure.mean, figure.half_width)
+        };
         out.text("tick", (w - right + 10.0, y + 4.0), Anchor::Start, &text);
     }
     out.finish(&format!("{}: {name}", words::DIFFERENCES.of(language)))
@@ -380,7 +394,7 @@ mod tests {
         let start = Timestamp::from_secs(1_767_571_200).unwrap(); // 2026-01-05
         let labels = |days| dates(start, days, Language::English).into_iter().map(|(_, l)| l).collect::<Vec<_>>();
         assert_eq!(labels(28), ["5 Jan", "12 Jan", "19 Jan", "26 Jan"]);
-        assert_eq!(labels(200), ["Feb", "Mar", "Apr", "May", "Jun", "Jul"]);
+        assert_eq!(labels(200), ["Feb 2026", "Mar", "Apr", "May", "Jun", "Jul"]);
         assert!(labels(730).iter().any(|label| label == "Jan 2027"));
         assert!(labels(3_650).len() <= 7);
     }

@@ -16,6 +16,8 @@ pub(super) struct Style {
     prefix: String,
     suffix: String,
     suffix_of_difference: String,
+    /// The last decimal place that means anything to people.
+    floor: i32,
     /// The unit, for a column of its own.
     pub(super) unit: String,
 }
@@ -23,32 +25,46 @@ pub(super) struct Style {
 impl Style {
     /// Of a key figure whose greatest value is `widest`, with money in `currency`.
     pub(super) fn of(kpi: Kpi, currency: &str, widest: f64, language: Language) -> Self {
-        let plain = |unit: &str| {
+        let plain = |unit: &str, floor| {
             let suffix = if unit.is_empty() { String::new() } else { format!("{NARROW}{unit}") };
             Self {
                 scale: 1.0,
                 prefix: String::new(),
                 suffix_of_difference: suffix.clone(),
                 suffix,
+                floor,
                 unit: unit.to_owned(),
             }
         };
         let say = |text: words::Text| text.of(language);
         match (kpi, kpi.unit()) {
             (_, "minor") => Self::money(currency),
-            (Kpi::Bullwhip | Kpi::Orders, _) => plain(""),
-            (_, "1") => Self {
-                scale: 100.0,
-                suffix_of_difference: format!("{NARROW}{}", say(words::POINTS)),
-                ..plain("%")
-            },
-            (_, "{piece}") => plain(say(words::PIECES)),
-            (_, "d") => plain(say(words::DAYS)),
-            (_, "/a") => plain(say(words::A_YEAR)),
-            (_, "t.km") => plain("t·km"),
-            (_, "kg") if widest >= 10_000.0 => Self { scale: 1e-3, ..plain("t CO₂e") },
-            (_, "kg") => plain("kg CO₂e"),
-            (_, unit) => plain(unit),
+            (Kpi::Bullwhip, _) => plain("", -3),
+            (Kpi::Orders, _) => plain("", -1),
+            (_, "1") => {
+                let suffix_of_difference = format!("{NARROW}{}", say(words::POINTS));
+                Self { scale: 100.0, suffix_of_difference, ..plain("%", -3) }
+            }
+            (_, "{piece}") => plain(say(words::PIECES), -2),
+            (_, "d") => plain(say(words::DAYS), -3),
+            (_, "/a") => plain(say(words::A_YEAR), -2),
+            (_, "t.km") => plain("t·km", -1),
+            (_, "kg") if widest >= 10_000.0 => Self { scale: 1e-3, ..plain("t CO₂e", -3) },
+            (_, "kg") => plain("kg CO₂e", -1),
+            (_, unit) => plain(unit, -3),
+        }
+    }
+
+    /// Of shares that are shown with so many decimals of a percent at most.
+    pub(super) fn percent(decimals: u8) -> Self {
+        let suffix = format!("{NARROW}%");
+        Self {
+            scale: 100.0,
+            prefix: String::new(),
+            suffix_of_difference: suffix.clone(),
+            suffix,
+            floor: -i32::from(decimals),
+            unit: "%".to_owned(),
         }
     }
 
@@ -69,55 +85,75 @@ impl Style {
             prefix,
             suffix: String::new(),
             suffix_of_difference: String::new(),
+            floor: -i32::from(minor_digits(currency)),
             unit: currency.to_owned(),
         }
     }
 
     /// `97.1 ± 0.2`, without unit.
     pub(super) fn bare(&self, mean: f64, half_width: Option<f64>) -> String {
-        let (mean, half_width) = (mean * self.scale, half_width.map(|h| h * self.scale));
-        let place = place(mean, half_width);
-        format!("{}{}", fixed(mean, place, false), plus_minus(half_width, place))
+        self.written(mean, half_width, 5, false)
     }
 
     /// `−3.7 ± 0.3`, without unit.
     pub(super) fn bare_difference(&self, mean: f64, half_width: Option<f64>) -> String {
-        let (mean, half_width) = (mean * self.scale, half_width.map(|h| h * self.scale));
-        let place = place(mean, half_width);
-        format!("{}{}", fixed(mean, place, true), plus_minus(half_width, place))
+        self.written(mean, half_width, 4, true)
     }
 
-    /// `−3.7`: as exact as its interval asks for, which stands elsewhere.
-    pub(super) fn bare_difference_like(&self, mean: f64, half_width: Option<f64>) -> String {
-        let mean = mean * self.scale;
-        fixed(mean, place(mean, half_width.map(|h| h * self.scale)), true)
+    fn written(&self, mean: f64, half_width: Option<f64>, digits: i32, is_difference: bool) -> String {
+        let (mean, half_width) = (mean * self.scale, half_width.map(|h| h * self.scale));
+        let place = place(mean, half_width, digits, self.floor);
+        let text = fixed(mean, place, is_difference);
+        let is_lost = mean != 0.0 && half_width.is_none_or(|h| h < mean.abs()) && is_zero(&text);
+        if is_lost && is_difference {
+            let sign = if mean < 0.0 { MINUS } else { '+' };
+            return format!("{sign}<{}", fixed(libm::pow(10.0, f64::from(place)), place, false));
+        }
+        format!("{text}{}", plus_minus(half_width, place))
     }
 
     /// A value, as exact as another interval.
     pub(super) fn plain_like(&self, value: f64, half_width: Option<f64>) -> String {
         let value = value * self.scale;
-        fixed(value, place(value, half_width.map(|h| h * self.scale)), false)
+        fixed(value, place(value, half_width.map(|h| h * self.scale), 5, self.floor), false)
     }
 
     /// `−3.7 ± 0.3 points`.
     pub(super) fn difference(&self, mean: f64, half_width: Option<f64>) -> String {
-        let bare = self.bare_difference(mean.abs(), half_width);
         let sign = if mean < 0.0 { MINUS } else { '+' };
-        let digits = bare.trim_start_matches(['+', MINUS]);
-        format!("{sign}{}{digits}{}", self.prefix, self.suffix_of_difference)
+        let text = self.written(mean.abs(), half_width, 3, false);
+        format!("{sign}{}{text}{}", self.prefix, self.suffix_of_difference)
+    }
+
+    /// `−3.7 ± 0.3 %`, with three digits at most.
+    pub(super) fn difference_of(&self, mean: f64, half_width: Option<f64>) -> String {
+        format!("{}{}", self.written(mean, half_width, 3, true), self.suffix)
+    }
+
+    /// `−3.7 %`: as exact as its interval asks for, which stands elsewhere.
+    pub(super) fn difference_alone(&self, mean: f64, half_width: Option<f64>) -> String {
+        let mean = mean * self.scale;
+        let place = place(mean, half_width.map(|h| h * self.scale), 3, self.floor);
+        format!("{}{}", fixed(mean, place, true), self.suffix)
     }
 
     /// How far, without sign: `£12,300 ± 800`.
     pub(super) fn amount(&self, mean: f64, half_width: Option<f64>) -> String {
-        let bare = self.bare(mean.abs(), half_width);
-        format!("{}{bare}{}", self.prefix, self.suffix)
+        format!("{}{}{}", self.prefix, self.written(mean.abs(), half_width, 3, false), self.suffix)
+    }
+
+    /// `97.1 ± 0.2 %`.
+    pub(super) fn value(&self, mean: f64, half_width: Option<f64>) -> String {
+        let text = self.bare(mean.abs(), half_width);
+        let sign = if mean < 0.0 { MINUS.to_string() } else { String::new() };
+        format!("{sign}{}{text}{}", self.prefix, self.suffix)
     }
 
     /// `97.1 %`, as exact as a difference with this interval asks for.
     pub(super) fn value_like(&self, value: f64, difference: f64, half_width: Option<f64>) -> String {
-        let place = place(difference * self.scale, half_width.map(|h| h * self.scale));
+        let place = place(difference * self.scale, half_width.map(|h| h * self.scale), 3, self.floor);
         let text = fixed(value.abs() * self.scale, place, false);
-        let sign = if value * self.scale < 0.0 { MINUS.to_string() } else { String::new() };
+        let sign = if value < 0.0 { MINUS.to_string() } else { String::new() };
         format!("{sign}{}{text}{}", self.prefix, self.suffix)
     }
 
@@ -152,29 +188,37 @@ pub(super) fn minor_digits(currency: &str) -> u8 {
     }
 }
 
-/// The decimal place to round to: so that the interval keeps one digit, or two if the first is a 1; at most six
-/// digits of the mean, and four if there is no interval.
-fn place(mean: f64, half_width: Option<f64>) -> i32 {
+/// The decimal place to round to: so that the interval keeps one digit, or two if the first is a 1; at most so
+/// many digits of the mean, or four if there is no interval; and nothing below `floor`.
+fn place(mean: f64, half_width: Option<f64>, digits: i32, floor: i32) -> i32 {
     let leading = |x: f64| libm::floor(libm::log10(x.abs())) as i32;
-    let of_mean = if mean == 0.0 { 0 } else { leading(mean) };
-    match half_width.filter(|h| *h > 0.0 && h.is_finite()) {
+    let most = if mean == 0.0 { i32::MIN } else { leading(mean) + 1 - digits };
+    let place = match half_width.filter(|h| *h > 0.0 && h.is_finite()) {
         Some(h) => {
             let first = leading(h);
-            let place = if h / libm::pow(10.0, f64::from(first)) < 1.95 { first - 1 } else { first };
-            if mean == 0.0 { place } else { place.max(of_mean - 5) }
+            let is_one = h / libm::pow(10.0, f64::from(first)) < 1.95;
+            // An interval wider than the mean is not cut to the mean's digits.
+            (first - i32::from(is_one)).max(most)
         }
         None if mean == 0.0 => 0,
-        None => of_mean - 3,
-    }
-    .clamp(-6, 15)
+        None => leading(mean) - 3,
+    };
+    place.clamp(floor, 15)
 }
 
+/// Rounded up where the place is too coarse for it, so that nothing looks more exact than it is.
 fn plus_minus(half_width: Option<f64>, place: i32) -> String {
+    let unit = libm::pow(10.0, f64::from(place));
     match half_width {
         None => String::new(),
         Some(0.0) => format!("{NARROW}±{NARROW}0"),
-        Some(h) => format!("{NARROW}±{NARROW}{}", fixed(h.max(libm::pow(10.0, f64::from(place))), place, false)),
+        Some(h) if h < 0.95 * unit => format!("{NARROW}±{NARROW}{}", fixed(unit, place, false)),
+        Some(h) => format!("{NARROW}±{NARROW}{}", fixed(h, place, false)),
     }
+}
+
+fn is_zero(text: &str) -> bool {
+    text.bytes().all(|b| matches!(b, b'0' | b'.'))
 }
 
 /// Rounded to a decimal place, with thousands separated.
@@ -188,7 +232,7 @@ pub(super) fn fixed(value: f64, place: i32, signed: bool) -> String {
     let text = if place > 0 { format!("{rounded:.0}") } else { format!("{:.decimals$}", value.abs()) };
     let (whole, rest) = text.split_once('.').map_or((text.as_str(), None), |(whole, rest)| (whole, Some(rest)));
     let mut out = String::new();
-    let is_zero = text.bytes().all(|b| matches!(b, b'0' | b'.'));
+    let is_zero = is_zero(&text);
     if value < 0.0 && !is_zero {
         out.push(MINUS);
     } else if signed && !is_zero {
@@ -216,14 +260,12 @@ pub(super) fn whole(value: u64) -> String {
 mod tests {
     use super::*;
 
-    #[track_caller]
-    fn check(mean: f64, half_width: Option<f64>, expected: &str) {
-        let plain = Style::of(Kpi::Orders, "EUR", 0.0, Language::English);
-        assert_eq!(plain.bare(mean, half_width).replace(NARROW, " "), expected, "{mean} {half_width:?}");
-    }
-
     #[test]
     fn a_mean_is_as_exact_as_its_interval() {
+        let check = |mean, half_width, expected: &str| {
+            let plain = Style::of(Kpi::Bullwhip, "EUR", 0.0, Language::English);
+            assert_eq!(plain.bare(mean, half_width).replace(NARROW, " "), expected, "{mean} {half_width:?}");
+        };
         check(12_345.678, Some(812.0), "12,300 ± 800");
         check(12_345.678, Some(142.0), "12,350 ± 140");
         check(-3.712, Some(0.297), "−3.7 ± 0.3");
@@ -232,8 +274,22 @@ mod tests {
         check(-0.000_01, Some(0.02), "0.00 ± 0.02");
         check(1_234_567.0, None, "1,235,000");
         check(1_234_567.0, Some(0.0), "1,235,000 ± 0");
-        check(7.0, Some(1e-12), "7.00000 ± 0.00001");
+        check(7.0, Some(1e-12), "7.000 ± 0.001");
+        check(59_302.123, Some(0.3), "59,302 ± 1");
         check(f64::NAN, None, "–");
+    }
+
+    #[test]
+    fn a_difference_too_small_to_write_is_no_zero() {
+        let share = Style::of(Kpi::FillRate, "EUR", 0.0, Language::English);
+        let check = |mean, half_width, expected: &str| {
+            assert_eq!(share.bare_difference(mean, Some(half_width)).replace(NARROW, " "), expected, "{mean}");
+        };
+        check(-0.000_000_2, 0.000_000_1, "−<0.001");
+        check(-0.000_000_2, 0.000_000_3, "0.000 ± 0.001");
+        check(-0.037_12, 0.000_29, "−3.71 ± 0.03");
+        check(-0.372_123_4, 0.000_001, "−37.21 ± 0.01");
+        check(0.0, 0.0, "0 ± 0");
     }
 
     #[test]

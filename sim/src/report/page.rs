@@ -20,6 +20,8 @@ use crate::situation::carbon;
 
 /// Sites of a table of the worst.
 const SITES_MAX: usize = 15;
+/// Scenarios of a table, beside the base.
+const SCENARIOS_MAX: usize = 4;
 /// Lanes of a table of changes.
 const LANES_MAX: usize = 12;
 /// Classes of a table.
@@ -41,15 +43,7 @@ const GROUPS: [(Text, &[Kpi]); 4] = [
     ),
     (
         words::STOCK_GROUP,
-        &[
-            Kpi::MeanOnHand,
-            Kpi::DaysOfCover,
-            Kpi::Turns,
-            Kpi::Bullwhip,
-            Kpi::Orders,
-            Kpi::Transshipped,
-            Kpi::Wasted,
-        ],
+        &[Kpi::MeanOnHand, Kpi::DaysOfCover, Kpi::Turns, Kpi::Bullwhip, Kpi::Orders, Kpi::Transshipped, Kpi::Wasted],
     ),
     (
         words::MONEY_GROUP,
@@ -217,8 +211,10 @@ impl<'a> Page<'a> {
             parts.push(self.replications());
             parts.push(fill(self.say(words::SEED), &[&about.seed.to_string()]));
         }
-        let text = parts.join(" · ");
-        self.paragraph("soft", &text);
+        let parts: Vec<String> =
+            parts.iter().map(|part| format!("<span class=\"part\">{}</span>", escape(part))).collect();
+        let html = format!("<p class=\"soft full\">{}</p>\n", parts.join(" · "));
+        self.push(&html);
     }
 
     /// How many there are, from the fewest to the most.
@@ -228,7 +224,11 @@ impl<'a> Page<'a> {
         if most == 1 {
             return self.say(words::ONE_REPLICATION).to_owned();
         }
-        let text = if least == most { whole(most as u64) } else { format!("{}–{}", whole(least as u64), whole(most as u64)) };
+        let text = if least == most {
+            whole(most as u64)
+        } else {
+            format!("{}–{}", whole(least as u64), whole(most as u64))
+        };
         fill(self.say(words::REPLICATIONS), &[&text])
     }
 
@@ -236,8 +236,11 @@ impl<'a> Page<'a> {
     fn key(&self, case: usize) -> String {
         let mut drawing = Drawing::new(14.0, 14.0);
         drawing.mark(&format!("mark {}", colour(case)), (7.0, 7.0), case);
-        drawing.finish("").replacen(" role=\"img\" aria-label=\"\"", " class=\"key\" aria-hidden=\"true\"", 1)
-            .replacen("<title></title>", "", 1)
+        drawing.finish("").replacen(" role=\"img\" aria-label=\"\"", " class=\"key\" aria-hidden=\"true\"", 1).replacen(
+            "<title></title>",
+            "",
+            1,
+        )
     }
 
     fn headlines(&mut self) {
@@ -262,7 +265,7 @@ impl<'a> Page<'a> {
         let of = |kpi| {
             let line = self.line(kpi);
             let style = self.style(line);
-            line.cases[0].case.map_or("–".to_owned(), |f| style.amount(f.mean, f.half_width))
+            line.cases[0].case.map_or("–".to_owned(), |f| style.value(f.mean, f.half_width))
         };
         fill(self.say(words::AS_IS_SAYS), &[&of(Kpi::FillRate), &of(Kpi::TotalCost)]) + self.say(words::STOP)
     }
@@ -274,7 +277,7 @@ impl<'a> Page<'a> {
             return self.say(words::NOTHING_KNOWN).to_owned() + self.say(words::STOP);
         }
         let mut clauses: Vec<String> = Vec::new();
-        let mut open: Vec<&str> = Vec::new();
+        let (mut hardly, mut open): (Vec<&str>, Vec<&str>) = (Vec::new(), Vec::new());
         let subjects = [
             (Kpi::Demand, [words::DEMAND_FALLS, words::DEMAND_RISES], None),
             (Kpi::FillRate, [words::FILL_FALLS, words::FILL_RISES], Some(words::IN_FILL)),
@@ -285,9 +288,16 @@ impl<'a> Page<'a> {
         for (kpi, templates, otherwise) in subjects {
             let line = self.line(kpi);
             let compared = line.cases[case];
-            let (Some(base), Some(now), Some(d)) = (compared.base, compared.case, compared.difference) else { continue };
+            let (Some(base), Some(now), Some(d)) = (compared.base, compared.case, compared.difference) else {
+                continue;
+            };
             if !compared.verdict.is_shown() {
                 open.extend(otherwise.filter(|_| line.is_told()).map(|text| self.say(text)));
+                continue;
+            }
+            let (of_all, least) = if kpi == Kpi::FillRate { (1.0, 5e-5) } else { (base.mean.abs(), 1e-3) };
+            if d.mean.abs() < least * of_all {
+                hardly.extend(otherwise.map(|text| self.say(text)));
                 continue;
             }
             let template = self.say(templates[usize::from(d.mean > 0.0)]);
@@ -300,17 +310,20 @@ impl<'a> Page<'a> {
             });
         }
         let n = whole(n as u64);
-        if clauses.is_empty() {
+        if clauses.is_empty() && hardly.is_empty() {
             return fill(self.say(words::NOTHING_SHOWN), &[&n]) + self.say(words::STOP);
         }
-        if !open.is_empty() {
-            let (last, others) = (open[open.len() - 1], &open[..open.len() - 1]);
-            let list = if others.is_empty() {
-                last.to_owned()
-            } else {
+        let list = |of: &[&str]| match of {
+            [others @ .., last] if !others.is_empty() => {
                 format!("{}{}{last}", others.join(self.say(words::COMMA)), self.say(words::AND))
-            };
-            clauses.push(fill(self.say(words::NOTHING_SHOWN_IN), &[&n, &list]));
+            }
+            of => of.concat(),
+        };
+        if !hardly.is_empty() {
+            clauses.push(fill(self.say(words::HARDLY), &[&list(&hardly)]));
+        }
+        if !open.is_empty() {
+            clauses.push(fill(self.say(words::NOTHING_SHOWN_IN), &[&n, &list(&open)]));
         }
         let mut text = clauses.join(self.say(words::SEPARATOR)) + self.say(words::STOP);
         if let Some(first) = text.get(..1).map(str::to_uppercase) {
@@ -321,9 +334,8 @@ impl<'a> Page<'a> {
 
     /// A difference as a share of the base.
     fn share(&self, compared: Compared) -> String {
-        let style = Style::of(Kpi::FillRate, "", 0.0, self.language());
         match compared.relative() {
-            Some(f) => format!("{}\u{a0}%", style.bare_difference_like(f.mean, f.half_width)),
+            Some(f) => Style::percent(1).difference_alone(f.mean, f.half_width),
             None => self.say(words::WITHOUT_BASE).to_owned(),
         }
     }
@@ -343,10 +355,10 @@ impl<'a> Page<'a> {
             return "<span class=\"d unclear\">=</span>".to_owned();
         }
         format!(
-            "<span class=\"d {}\">{} <span class=\"m\">{sign}</span> {}</span>",
+            "<span class=\"d {}\"><span class=\"m\">{sign}</span> {} &#160;{}</span>",
             verdict_class(compared.verdict),
-            escape(&style.bare_difference(d.mean, d.half_width)),
-            escape(words::verdict(compared.verdict, self.language()))
+            escape(words::verdict(compared.verdict, self.language())),
+            escape(&style.bare_difference(d.mean, d.half_width))
         )
     }
 
@@ -355,38 +367,53 @@ impl<'a> Page<'a> {
         format!("<td class=\"n\">{}{below}</td>", escape(&text))
     }
 
-    /// A row of a key figure, the base and all scenarios.
-    fn row(&mut self, line: &Line) {
+    /// Columns of tables of all cases: the base, and as many scenarios as fit beside it.
+    fn columns(&self) -> Vec<Vec<usize>> {
+        let scenarios: Vec<usize> = (1..self.outcomes.len()).collect();
+        let n_tables = scenarios.len().div_ceil(SCENARIOS_MAX).max(1);
+        let columns = |of: &[usize]| std::iter::once(0).chain(of.iter().copied()).collect();
+        if scenarios.is_empty() {
+            vec![vec![0]]
+        } else {
+            scenarios.chunks(scenarios.len().div_ceil(n_tables)).map(columns).collect()
+        }
+    }
+
+    /// A row of a key figure, the base and scenarios.
+    fn row(&mut self, line: &Line, columns: &[usize]) {
         let style = self.style(line);
         let name = escape(words::name(line.kpi, self.language()));
         let mut row = format!("<tr><th scope=\"row\">{name}</th><td>{}</td>", escape(&style.unit));
-        for (case, compared) in line.cases.iter().enumerate() {
-            let below = if case == 0 { String::new() } else { self.marked(compared, &style) };
+        for case in columns {
+            let compared = &line.cases[*case];
+            let below = if *case == 0 { String::new() } else { self.marked(compared, &style) };
             row.push_str(&self.cell(compared.case, &style, &below));
         }
         row.push_str("</tr>\n");
         self.push(&row);
     }
 
-    /// Head of a table with the base and all scenarios as columns.
-    fn head_of_cases(&mut self, caption: &str) {
+    /// Head of a table with the base and scenarios as columns.
+    fn head_of_cases(&mut self, caption: &str, columns: &[usize]) {
         let head = |text: &str, class: &str| format!("<th scope=\"col\"{class}>{}</th>", escape(text));
         let mut html = String::from("<div class=\"scroll\"><table class=\"full\">\n");
         if !caption.is_empty() {
             _ = writeln!(html, "<caption>{}</caption>", escape(caption));
         }
         _ = write!(html, "<thead><tr>{}{}", head(self.say(words::FIGURE), ""), head(self.say(words::UNIT), ""));
-        for outcome in self.outcomes {
-            html.push_str(&head(&outcome.name, " class=\"n\""));
+        for case in columns {
+            html.push_str(&head(&self.outcomes[*case].name, " class=\"n\""));
         }
         html.push_str("</tr></thead>\n");
         self.push(&html);
     }
 
-    fn row_group(&mut self, name: &str) {
-        let columns = self.outcomes.len() + 2;
-        let html =
-            format!("<tbody><tr><th class=\"group\" colspan=\"{columns}\" scope=\"rowgroup\">{}</th></tr>\n", escape(name));
+    fn row_group(&mut self, name: &str, columns: &[usize]) {
+        let columns = columns.len() + 2;
+        let html = format!(
+            "<tbody><tr><th class=\"group\" colspan=\"{columns}\" scope=\"rowgroup\">{}</th></tr>\n",
+            escape(name)
+        );
         self.push(&html);
     }
 
@@ -394,21 +421,26 @@ impl<'a> Page<'a> {
         self.heading(words::KPIS);
         let note = fill(self.say(words::KPIS_NOTE), &[&self.base().name]);
         self.paragraph("note", &note);
-        self.head_of_cases("");
-        let mut left_out = Vec::new();
-        for (group, kpis) in GROUPS {
-            let told: Vec<Line> = kpis.iter().map(|kpi| self.line(*kpi)).filter(|l| l.is_told()).cloned().collect();
-            left_out.extend(kpis.iter().filter(|kpi| !self.line(**kpi).is_told()).map(|k| words::name(*k, self.language())));
-            if told.is_empty() {
-                continue;
+        let left_out: Vec<&str> = Kpi::ALL
+            .iter()
+            .filter(|kpi| !self.line(**kpi).is_told())
+            .map(|kpi| words::name(*kpi, self.language()))
+            .collect();
+        for columns in self.columns() {
+            self.head_of_cases("", &columns);
+            for (group, kpis) in GROUPS {
+                let told: Vec<Line> = kpis.iter().map(|kpi| self.line(*kpi)).filter(|l| l.is_told()).cloned().collect();
+                if told.is_empty() {
+                    continue;
+                }
+                self.row_group(self.say(group), &columns);
+                for line in told {
+                    self.row(&line, &columns);
+                }
+                self.push("</tbody>\n");
             }
-            self.row_group(self.say(group));
-            for line in told {
-                self.row(&line);
-            }
-            self.push("</tbody>\n");
+            self.push("</table></div>\n");
         }
-        self.push("</table></div>\n");
         if !left_out.is_empty() {
             let list = left_out.join(self.say(words::COMMA));
             let text = fill(self.say(words::ALL_ZERO), &[&list]);
@@ -424,7 +456,12 @@ impl<'a> Page<'a> {
             .iter()
             .enumerate()
             .filter_map(|(case, outcome)| {
-                Some(Point { case, name: &outcome.name, cost: cost.cases[case].case?, service: service.cases[case].case? })
+                Some(Point {
+                    case,
+                    name: &outcome.name,
+                    cost: cost.cases[case].case?,
+                    service: service.cases[case].case?,
+                })
             })
             .collect();
         if points.is_empty() {
@@ -474,7 +511,6 @@ impl<'a> Page<'a> {
             self.panels(self.say(text), &all, style, track == Track::Fill);
         }
         self.heading(words::STOCK_OVER_TIME);
-        self.paragraph("note", &format!("{}.", note.split(". ").next().unwrap_or_default()).replace("..", "."));
         let tiers: BTreeSet<u8> = self.outcomes.iter().flat_map(|o| o.model.tiers()).copied().collect();
         for tier in tiers {
             let at = |o: &Outcome| o.model.tiers().iter().position(|t| *t == tier);
@@ -557,7 +593,11 @@ impl<'a> Page<'a> {
             };
             let mut drawing = Drawing::new(14.0, 14.0);
             drawing.mark(class, (7.0, 7.0), shape);
-            let svg = drawing.finish("").replacen(" role=\"img\" aria-label=\"\"", " class=\"key inline\" aria-hidden=\"true\"", 1);
+            let svg = drawing.finish("").replacen(
+                " role=\"img\" aria-label=\"\"",
+                " class=\"key inline\" aria-hidden=\"true\"",
+                1,
+            );
             let word = match verdict {
                 Verdict::More => format!("{}/{}", self.say(words::MORE), self.say(words::LESS)),
                 verdict => words::verdict(verdict, self.language()).to_owned(),
@@ -583,12 +623,29 @@ impl<'a> Page<'a> {
         if tiers.len() < 2 {
             return;
         }
-        self.head_of_cases(self.say(words::ECHELONS));
-        for tier in tiers {
-            let parts = parts(self.outcomes, Scope::Tier(tier));
-            self.group(&self.echelon(tier), &parts, &[Kpi::FillRate, Kpi::Lost, Kpi::MeanOnHand, Kpi::Bullwhip, Kpi::FreightCost]);
+        let kpis = [Kpi::FillRate, Kpi::Lost, Kpi::MeanOnHand, Kpi::Bullwhip, Kpi::FreightCost];
+        let groups: Vec<(String, Vec<Line>)> =
+            tiers.into_iter().map(|tier| (self.echelon(tier), self.lines_of(Scope::Tier(tier), &kpis))).collect();
+        self.groups(self.say(words::ECHELONS), &groups);
+    }
+
+    fn lines_of(&self, scope: Scope<'_>, kpis: &[Kpi]) -> Vec<Line> {
+        let parts = parts(self.outcomes, scope);
+        kpis.iter().map(|kpi| Line::of(self.outcomes, &parts, *kpi)).filter(Line::is_told).collect()
+    }
+
+    fn groups(&mut self, caption: &str, groups: &[(String, Vec<Line>)]) {
+        for columns in self.columns() {
+            self.head_of_cases(caption, &columns);
+            for (name, lines) in groups {
+                self.row_group(name, &columns);
+                for line in lines {
+                    self.row(line, &columns);
+                }
+                self.push("</tbody>\n");
+            }
+            self.push("</table></div>\n");
         }
-        self.push("</table></div>\n");
     }
 
     fn classes(&mut self) {
@@ -605,32 +662,22 @@ impl<'a> Page<'a> {
         ranked.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(b.1)));
         let left_out = ranked.len().saturating_sub(CLASSES_MAX);
         let shown: BTreeSet<&str> = ranked.iter().take(CLASSES_MAX).map(|(_, class)| *class).collect();
-        self.head_of_cases(self.say(words::CLASSES));
-        for class in shown {
-            let parts = parts(self.outcomes, Scope::Class(class));
-            self.group(class, &parts, &[Kpi::FillRate, Kpi::Lost, Kpi::MeanOnHand, Kpi::HoldingCost]);
-        }
-        self.push("</table></div>\n");
+        let kpis = [Kpi::FillRate, Kpi::Lost, Kpi::MeanOnHand, Kpi::HoldingCost];
+        let groups: Vec<(String, Vec<Line>)> =
+            shown.into_iter().map(|class| (class.to_owned(), self.lines_of(Scope::Class(class), &kpis))).collect();
+        self.groups(self.say(words::CLASSES), &groups);
         if left_out > 0 {
             let text = fill(self.say(words::MORE_CLASSES), &[&whole(left_out as u64)]);
             self.paragraph("note", &text);
         }
     }
 
-    fn group(&mut self, name: &str, parts: &[Option<Part>], kpis: &[Kpi]) {
-        self.row_group(name);
-        for kpi in kpis {
-            let line = Line::of(self.outcomes, parts, *kpi);
-            if line.is_told() {
-                self.row(&line);
-            }
-        }
-        self.push("</tbody>\n");
-    }
-
     /// A table with a caption and columns; the first ones are words, the others numbers.
     fn open_table(&mut self, caption: &str, words: &[&str], numbers: &[String]) {
-        let mut html = format!("<div class=\"scroll\"><table class=\"full\">\n<caption>{}</caption>\n<thead><tr>", escape(caption));
+        let mut html = format!(
+            "<div class=\"scroll\"><table class=\"full\">\n<caption>{}</caption>\n<thead><tr>",
+            escape(caption)
+        );
         for word in words {
             _ = write!(html, "<th scope=\"col\">{}</th>", escape(word));
         }

@@ -14,7 +14,8 @@ h3{font-size:16px;margin:24px 0 4px}
 p{margin:4px 0 12px;max-width:80ch}
 .soft,.note{color:var(--soft)}
 .note{font-size:13.5px}
-.cards{display:grid;gap:12px;margin:12px 0;padding:0;list-style:none}
+.part{display:inline-block}p.full{max-width:none}
+.cards{max-width:none;display:grid;gap:12px;margin:12px 0;padding:0;list-style:none}
 .cards li{background:var(--raised);border-left:4px solid currentColor;border-radius:4px;padding:10px 16px}
 .cards li>*{color:var(--ink);margin:0;max-width:none}
 .cards h3{display:flex;align-items:center;gap:8px;font-size:15px}
@@ -25,13 +26,13 @@ table{border-collapse:collapse;font-size:13.5px;font-variant-numeric:tabular-num
 caption{text-align:left;font-weight:600;padding:0 0 4px}
 th,td{text-align:left;padding:5px 14px 5px 0;vertical-align:top;border-bottom:1px solid var(--line)}
 thead th{vertical-align:bottom;border-bottom:2px solid var(--soft);font-weight:600}
-tbody th{font-weight:400}
+tbody th{font-weight:400;min-width:9em}
 th.group{font-weight:600;padding-top:14px;color:var(--soft)}
 .n{text-align:right;white-space:nowrap}
 thead th.n{white-space:normal;max-width:16em}
 .full{width:100%}
 .d{display:block;color:var(--soft)}
-.m{font-weight:700}
+.m{font-weight:700;font-size:1.1em}
 .better .m,.m.better{color:var(--better)}.worse .m,.m.worse{color:var(--worse)}.changed .m{color:var(--changed)}.unclear .m{color:var(--unclear)}
 .d.better,.d.worse,.d.changed{color:var(--ink)}
 svg{display:block;width:100%;height:auto}
@@ -54,7 +55,7 @@ svg .better{color:var(--better)}svg .worse{color:var(--worse)}svg .changed{color
 .wide{max-width:820px;margin:8px 0}
 .panels{display:grid;grid-template-columns:repeat(auto-fill,minmax(320px,1fr));gap:14px 20px;margin:4px 0 12px}
 .panels.broad{grid-template-columns:repeat(auto-fill,minmax(440px,1fr))}
-ul{margin:4px 0 12px;padding-left:20px;max-width:85ch}
+ul:not(.cards){margin:4px 0 12px;padding-left:20px;max-width:85ch}
 li{margin:3px 0}
 footer{margin-top:40px;border-top:1px solid var(--line);padding-top:8px}
 @media(max-width:520px){main{padding:20px 12px}.panels,.panels.broad{grid-template-columns:1fr}}

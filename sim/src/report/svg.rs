@@ -120,8 +120,20 @@ impl Drawing {
             2 => at(&[(0.0, -6.2), (5.6, 4.2), (-5.6, 4.2)]),
             3 => at(&[(0.0, -6.4), (6.4, 0.0), (0.0, 6.4), (-6.4, 0.0)]),
             4 => at(&[(0.0, 6.2), (5.6, -4.2), (-5.6, -4.2)]),
-            5 => at(&[(-6.0, -2.0), (-2.0, -2.0), (-2.0, -6.0), (2.0, -6.0), (2.0, -2.0), (6.0, -2.0), (6.0, 2.0),
-                (2.0, 2.0), (2.0, 6.0), (-2.0, 6.0), (-2.0, 2.0), (-6.0, 2.0)]),
+            5 => at(&[
+                (-6.0, -2.0),
+                (-2.0, -2.0),
+                (-2.0, -6.0),
+                (2.0, -6.0),
+                (2.0, -2.0),
+                (6.0, -2.0),
+                (6.0, 2.0),
+                (2.0, 2.0),
+                (2.0, 6.0),
+                (-2.0, 6.0),
+                (-2.0, 2.0),
+                (-6.0, 2.0),
+            ]),
             _ => at(&[(-3.2, -5.6), (3.2, -5.6), (6.4, 0.0), (3.2, 5.6), (-3.2, 5.6), (-6.4, 0.0)]),
         };
         self.push(format_args!("<path class=\"{class}\" d=\"{d}\"/>"));
@@ -187,13 +199,14 @@ impl Scale {
     }
 }
 
-/// How wide a text of this size will be, about.
+/// How wide a text of this size will be at most, about: as in a wide font.
 pub(super) fn width(text: &str, size: f64) -> f64 {
     let of = |c: char| match c {
-        'i' | 'j' | 'l' | '.' | ',' | '|' | '\'' | ' ' | 't' | 'f' | 'I' => 0.3,
-        'm' | 'w' | 'M' | 'W' => 0.85,
-        c if c.is_ascii_uppercase() => 0.68,
-        c if (c as u32) < 0x2e80 => 0.56,
+        'i' | 'j' | 'l' | '.' | ',' | '|' | '\'' | ' ' | 'f' | 'I' => 0.34,
+        't' | 'r' | '-' => 0.42,
+        'm' | 'w' | 'M' | 'W' | '%' => 0.97,
+        c if c.is_ascii_uppercase() => 0.72,
+        c if (c as u32) < 0x2e80 => 0.63,
         _ => 1.0,
     };
     text.chars().map(of).sum::<f64>() * size
@@ -223,7 +236,10 @@ mod tests {
     fn ticks_are_round_numbers() {
         let check = |range, expected: &[f64]| {
             let (ticks, _) = Scale::new(range, (0.0, 1.0)).ticks(4);
-            assert!(ticks.len() == expected.len() && ticks.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9), "{range:?}: {ticks:?}");
+            assert!(
+                ticks.len() == expected.len() && ticks.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9),
+                "{range:?}: {ticks:?}"
+            );
         };
         check((0.0, 100.0), &[0.0, 25.0, 50.0, 75.0, 100.0]);
         check((0.93, 0.98), &[0.94, 0.96, 0.98]);

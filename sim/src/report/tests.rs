@@ -67,7 +67,8 @@ fn check_well_formed(html: &str) {
             assert!(entities.iter().any(|e| text[i..].starts_with(e)), "a bare & in {text:?}");
         }
         assert!(rest[at..].starts_with('<'), "a bare > after {:?}", &rest[..at]);
-        let end = rest[at..].find('>').map(|end| at + end).unwrap_or_else(|| panic!("an open tag at {:?}", &rest[at..]));
+        let end =
+            rest[at..].find('>').map(|end| at + end).unwrap_or_else(|| panic!("an open tag at {:?}", &rest[at..]));
         let tag = &rest[at + 1..end];
         assert_eq!(tag.matches('"').count() % 2, 0, "a quote that does not end: <{tag}>");
         assert!(!tag.contains('<'), "a bare < in <{tag}>");
@@ -257,10 +258,8 @@ fn network(scale: f64) -> Situation {
     s.currency = "GBP".to_owned();
     let central = s.add_site("DC-CENTRAL", 2);
     s.sites[0].kind = SiteKind::CentralWarehouse;
-    let regions: Vec<u32> = ["NORTH", "EAST", "SOUTH", "WEST"]
-        .iter()
-        .map(|name| s.add_site(&format!("RDC-{name}"), 1))
-        .collect();
+    let regions: Vec<u32> =
+        ["NORTH", "EAST", "SOUTH", "WEST"].iter().map(|name| s.add_site(&format!("RDC-{name}"), 1)).collect();
     let shops: Vec<u32> = (0..20).map(|i| s.add_site(&format!("SHOP-{:02}", i + 1), 0)).collect();
     let lane = |s: &mut Situation, name: String, from: u32, to: u32, hours: f64, km: u64, cost: i64| {
         s.lanes.push(Lane {
@@ -287,6 +286,11 @@ fn network(scale: f64) -> Situation {
     }
     // A longer way from the neighbour, for when the lane to the north is closed.
     lane(&mut s, "L-EAST-NORTH".to_owned(), regions[1], regions[0], 60.0, 320, 14_000);
+    s.disruptions.push(Disruption {
+        name: "DC-CENTRAL cannot ship".to_owned(),
+        strikes: Struck::Site(central),
+        when: When::Random { mean_between: 80.0, mean_lasting: 3.0 },
+    });
     let season: Vec<u32> = (0..364)
         .map(|day| {
             let year = 1.0 + 0.25 * libm::sin(f64::from(day) / 364.0 * core::f64::consts::TAU);
@@ -295,7 +299,8 @@ fn network(scale: f64) -> Situation {
         })
         .collect();
     s.factors.push(season.into());
-    let level = |mean: f64, days: f64, z: f64| (scale * (mean * days + z * libm::sqrt(mean * days * 1.6))).ceil() as i64;
+    let level =
+        |mean: f64, days: f64, z: f64| (scale * (mean * days + z * libm::sqrt(mean * days * 1.6))).ceil() as i64;
     for i in 0..30_u32 {
         let sku = s.add_sku(&format!("SKU-{:02}", i + 1));
         let goods = &mut s.skus[sku as usize];
@@ -316,22 +321,25 @@ fn network(scale: f64) -> Situation {
         };
         let of_central = s.add(StockPosition {
             ordering: Ordering { cost_minor: 2_000, ..Ordering::FREE },
-            policy: Policy::MinMax { min: level(mean * 20.0, 12.0, 2.2), max: level(mean * 20.0, 20.0, 2.2) },
-            ..position(central, level(mean * 20.0, 16.0, 2.2)).from(Origin::Outside { site: None }, Route::days(9))
+            policy: Policy::MinMax { min: level(mean * 20.0, 12.0, 2.0), max: level(mean * 20.0, 20.0, 2.0) },
+            ..position(central, level(mean * 20.0, 16.0, 2.0)).from(Origin::Outside { site: None }, Route::days(9))
         });
         let of_regions: Vec<u32> = regions
             .iter()
             .map(|site| {
-                let at = position(*site, level(mean * 5.0, 5.0, 2.0));
+                let at = position(*site, level(mean * 5.0, 3.4, 1.8));
                 s.add(at.from(Origin::Position(of_central), Route::Lanes))
             })
             .collect();
         for (at, shop) in shops.iter().enumerate() {
             let mean = mean * (0.7 + 0.03 * at as f64);
             s.add(StockPosition {
-                demand: Demand::Random { pieces: Arc::new(Pmf::negative_binomial(mean, mean * 1.6).unwrap()), factor: Some(0) },
+                demand: Demand::Random {
+                    pieces: Arc::new(Pmf::negative_binomial(mean, mean * 1.6).unwrap()),
+                    factor: Some(0),
+                },
                 backorder_permille: 400,
-                ..position(*shop, level(mean, 4.4, 1.9)).from(Origin::Position(of_regions[at % 4]), Route::Lanes)
+                ..position(*shop, level(mean, 2.6, 1.7)).from(Origin::Position(of_regions[at % 4]), Route::Lanes)
             });
         }
     }

@@ -79,6 +79,7 @@ words! {
     WITHOUT_BASE = "from 0", "原为 0";
     NOTHING_SHOWN = "No difference that {0} replications can show", "重复 {0} 次未能显示任何差异";
     NOTHING_SHOWN_IN = "in {1}, no difference that {0} replications can show", "重复 {0} 次未能显示{1}有差异";
+    HARDLY = "{0} change by less than 0.1 %", "{0}的变化不到 0.1 %";
     NOTHING_KNOWN = "One replication cannot show a difference", "只重复 1 次，无法判断差异";
     IN_FILL = "fill rate", "现货满足率";
     IN_COSTS = "costs", "成本";
@@ -243,17 +244,24 @@ pub(super) fn trade(word: &str, language: Language) -> String {
     }
 }
 
-/// A day of a month on an axis, or a month and its year.
-pub(super) fn date(year: &str, month: usize, day: Option<u32>, language: Language) -> String {
-    const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-    let name = MONTHS.get(month.wrapping_sub(1)).copied().unwrap_or("?");
-    match (language, day) {
-        (Language::English, Some(day)) => format!("{day} {name}"),
-        (Language::English, None) if month == 1 => format!("{name} {year}"),
-        (Language::English, None) => name.to_owned(),
-        (Language::Chinese, Some(day)) => format!("{month}月{day}日"),
-        (Language::Chinese, None) if month == 1 => format!("{year}年1月"),
-        (Language::Chinese, None) => format!("{month}月"),
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+
+/// A day on an axis; months count from 1.
+pub(super) fn day(month: usize, day: u32, language: Language) -> String {
+    match language {
+        Language::English => format!("{day} {}", MONTHS[(month + 11) % 12]),
+        Language::Chinese => format!("{month}月{day}日"),
+    }
+}
+
+/// A month on an axis.
+pub(super) fn month(year: &str, month: usize, with_year: bool, language: Language) -> String {
+    let name = MONTHS[(month + 11) % 12];
+    match (language, with_year) {
+        (Language::English, true) => format!("{name} {year}"),
+        (Language::English, false) => name.to_owned(),
+        (Language::Chinese, true) => format!("{year}年{month}月"),
+        (Language::Chinese, false) => format!("{month}月"),
     }
 }
 
