@@ -47,12 +47,12 @@ pub(super) fn trade_off(points: &[Point<'_>], cost: &Style, service: &Style, lan
     let (ticks, step) = x.ticks(6);
     for tick in ticks {
         out.line("grid", (x.at(tick), top), (x.at(tick), h - bottom));
-        out.text("tick", (x.at(tick), h - bottom + 17.0), Anchor::Middle, &cost.tick(tick, step));
+        out.text("tick", (x.at(tick), h - bottom + 17.0), Anchor::Middle, &cost.tick(tick, step, x.high));
     }
     let (ticks, step) = y.ticks(5);
     for tick in ticks {
         out.line("grid", (left, y.at(tick)), (w - right, y.at(tick)));
-        out.text("tick", (left - 8.0, y.at(tick) + 4.0), Anchor::End, &service.tick(tick, step));
+        out.text("tick", (left - 8.0, y.at(tick) + 4.0), Anchor::End, &service.tick(tick, step, y.high));
     }
     out.line("axis", (left, h - bottom), (w - right, h - bottom));
     out.line("axis", (left, top), (left, h - bottom));
@@ -224,7 +224,7 @@ impl Panel<'_> {
         let (ticks, step) = y.ticks(4);
         for tick in ticks {
             out.line("grid", (left, y.at(tick)), (w - right, y.at(tick)));
-            out.text("tick", (left - 6.0, y.at(tick) + 4.0), Anchor::End, &self.style.tick(tick, step));
+            out.text("tick", (left - 6.0, y.at(tick) + 4.0), Anchor::End, &self.style.tick(tick, step, y.high));
         }
         out.line("axis", (left, h - bottom), (w - right, h - bottom));
         let mut free_from = 0.0;
@@ -331,10 +331,10 @@ pub(super) fn forest(lines: &[Line], case: usize, name: &str, reach: f64, langua
     let mut out = Drawing::new(w, foot + 26.0);
     let x = Scale::new((-reach, reach), (left, w - right));
     let (ticks, step) = x.ticks(4);
-    let (style, exact) = (Style::percent(2), Style::percent(2));
+    let style = Style::percent(2);
     for tick in ticks {
         out.line("grid", (x.at(tick), top), (x.at(tick), foot));
-        out.text("tick", (x.at(tick), foot + 17.0), Anchor::Middle, &style.tick(tick, step));
+        out.text("tick", (x.at(tick), foot + 17.0), Anchor::Middle, &style.tick(tick, step, reach));
     }
     out.line("axis", (x.at(0.0), top - 2.0), (x.at(0.0), foot + 4.0));
     out.text("panel", (4.0, 14.0), Anchor::Start, &shortened(name, 12.5, w - 10.0));
@@ -365,10 +365,12 @@ pub(super) fn forest(lines: &[Line], case: usize, name: &str, reach: f64, langua
             let arrow = [(tip + back, y - 6.0), (tip, y), (tip + back, y + 6.0)].map(Some);
             out.curve(&format!("bar {class}"), &arrow);
         }
-        let text = if mean >= 1_000.0 {
+        let text = if mean == 0.0 && half == 0.0 {
+            "=".to_owned()
+        } else if mean >= 1_000.0 {
             format!("× {}", fixed(1.0 + figure.mean, 0, false))
         } else {
-            exact.difference_of(figure.mean, figure.half_width)
+            style.difference_of(figure.mean, figure.half_width)
         };
         out.text("tick", (w - right + 10.0, y + 4.0), Anchor::Start, &text);
     }

@@ -157,22 +157,24 @@ impl Style {
         format!("{sign}{}{text}{}", self.prefix, self.suffix)
     }
 
-    /// A number at an axis whose ticks are `step` apart, both scaled already.
-    pub(super) fn tick(&self, value: f64, step: f64) -> String {
-        let magnitude = value.abs().max(step.abs());
-        let (short, by) = match magnitude {
-            m if m >= 1e9 => ("G", 1e9),
-            m if m >= 1e6 => ("M", 1e6),
+    /// A number at an axis that reaches to `most` with ticks `step` apart, all scaled already.
+    pub(super) fn tick(&self, value: f64, step: f64, most: f64) -> String {
+        let (short, by) = match most.abs() {
+            m if m >= 1e10 => ("G", 1e9),
+            m if m >= 1e7 => ("M", 1e6),
             m if m >= 1e4 => ("k", 1e3),
             _ => ("", 1.0),
         };
-        let decimals = (-(libm::floor(libm::log10(step.abs() / by * 1.000_001)))).clamp(0.0, 6.0);
-        let is_quarter = (step / by * libm::pow(10.0, decimals)).fract().abs() > 1e-6;
-        let text = fixed(value / by, -(decimals as i32) - i32::from(is_quarter), false);
-        let suffix = if self.suffix.ends_with('%') { "%" } else { "" };
+        let decimals = (0..6).find(|d| {
+            let steps = step / by * libm::pow(10.0, f64::from(*d));
+            (steps - libm::rint(steps)).abs() < 1e-6 * steps
+        });
+        let text = fixed(value / by, -decimals.unwrap_or(6), false);
+        let short = if is_zero(&text) { "" } else { short };
+        let percent = if self.suffix.ends_with('%') { "%" } else { "" };
         match text.strip_prefix(MINUS) {
-            Some(text) => format!("{MINUS}{}{text}{short}{suffix}", self.prefix),
-            None => format!("{}{text}{short}{suffix}", self.prefix),
+            Some(text) => format!("{MINUS}{}{text}{short}{percent}", self.prefix),
+            None => format!("{}{text}{short}{percent}", self.prefix),
         }
     }
 }
@@ -305,9 +307,11 @@ mod tests {
     #[test]
     fn ticks_are_short() {
         let money = Style::money("EUR");
-        assert_eq!(money.tick(1_250_000.0, 250_000.0), "€1.25M");
-        assert_eq!(money.tick(40_000.0, 5_000.0), "€40k");
-        assert_eq!(money.tick(-40.0, 20.0), "−€40");
-        assert_eq!(money.tick(0.0, 20_000.0), "€0k");
+        assert_eq!(money.tick(12_250_000.0, 250_000.0, 13e6), "€12.25M");
+        assert_eq!(money.tick(1_250_000.0, 250_000.0, 2e6), "€1,250k");
+        assert_eq!(money.tick(5_000.0, 5_000.0, 15_000.0), "€5k");
+        assert_eq!(money.tick(-40.0, 20.0, 40.0), "−€40");
+        assert_eq!(money.tick(0.0, 20_000.0, 1e5), "€0");
+        assert_eq!(money.tick(0.75, 0.25, 1.0), "€0.75");
     }
 }

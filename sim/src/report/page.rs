@@ -697,7 +697,7 @@ impl<'a> Page<'a> {
 
     fn sites(&mut self) {
         self.heading3(self.say(words::SITES));
-        let note = fill(self.say(words::SITES_NOTE), &[&SITES_MAX.to_string()]);
+        let note = fill(self.say(words::SITES_NOTE), &[&SITES_MAX.to_string(), &self.base().name]);
         self.paragraph("note", &note);
         let base = self.base();
         let base_sites = sites(base);
@@ -765,7 +765,7 @@ impl<'a> Page<'a> {
             return;
         }
         self.heading3(self.say(words::LANES));
-        let note = fill(self.say(words::LANES_NOTE), &[&LANES_MAX.to_string()]);
+        let note = fill(self.say(words::LANES_NOTE), &[&LANES_MAX.to_string(), &self.base().name]);
         self.paragraph("note", &note);
         let base = self.base();
         let base_lanes = lanes(base);

@@ -13,7 +13,7 @@ h2{font-size:20px;margin:44px 0 4px;padding-top:12px;border-top:1px solid var(--
 h3{font-size:16px;margin:24px 0 4px}
 p{margin:4px 0 12px;max-width:80ch}
 .soft,.note{color:var(--soft)}
-.note{font-size:13.5px}
+.note{font-size:13.5px;max-width:110ch}
 .part{display:inline-block}p.full{max-width:none}
 .cards{max-width:none;display:grid;gap:12px;margin:12px 0;padding:0;list-style:none}
 .cards li{background:var(--raised);border-left:4px solid currentColor;border-radius:4px;padding:10px 16px}

@@ -79,7 +79,7 @@ words! {
     WITHOUT_BASE = "from 0", "原为 0";
     NOTHING_SHOWN = "No difference that {0} replications can show", "重复 {0} 次未能显示任何差异";
     NOTHING_SHOWN_IN = "in {1}, no difference that {0} replications can show", "重复 {0} 次未能显示{1}有差异";
-    HARDLY = "{0} change by less than 0.1 %", "{0}的变化不到 0.1 %";
+    HARDLY = "{0} change by less than 0.1\u{a0}%", "{0}的变化不到 0.1\u{a0}%";
     NOTHING_KNOWN = "One replication cannot show a difference", "只重复 1 次，无法判断差异";
     IN_FILL = "fill rate", "现货满足率";
     IN_COSTS = "costs", "成本";
@@ -87,8 +87,8 @@ words! {
     IN_GASES = "greenhouse gases", "温室气体";
 
     KPIS = "Key figures", "关键指标";
-    KPIS_NOTE = "Means over the whole network and all counted days, with 95 % confidence intervals. The second line of a cell is the paired difference from “{0}”.",
-        "全网络、全部计入天数的均值，附 95 % 置信区间。单元格第二行是与“{0}”的配对差。";
+    KPIS_NOTE = "Means over the whole network and all counted days, with 95\u{a0}% confidence intervals. The second line of a cell is the paired difference from “{0}”.",
+        "全网络、全部计入天数的均值，附 95\u{a0}% 置信区间。单元格第二行是与“{0}”的配对差。";
     FIGURE = "Figure", "指标";
     UNIT = "Unit", "单位";
     ALL_ZERO = "Zero or undefined in every case, and left out: {0}.", "各方案均为零或无定义，未列出：{0}。";
@@ -104,16 +104,16 @@ words! {
     TRANSPORT_GROUP = "Transport", "运输";
 
     TRADE_OFF = "Service against cost", "服务与成本";
-    TRADE_OFF_NOTE = "Each case is a point; the bars are 95 % confidence intervals of its own mean. Up and to the left is better.",
-        "每个方案一个点；误差线为各自均值的 95 % 置信区间。越靠左上越好。";
+    TRADE_OFF_NOTE = "Each case is a point; the bars are 95\u{a0}% confidence intervals of its own mean. Up and to the left is better.",
+        "每个方案一个点；误差线为各自均值的 95\u{a0}% 置信区间。越靠左上越好。";
     NOTHING_ASKED = "No case has a fill rate: nothing was asked for in some replication.", "没有方案有现货满足率：有的重复中没有需求。";
 
     SERVICE_OVER_TIME = "Service over time", "服务随时间变化";
     STOCK_OVER_TIME = "Stock over time", "库存随时间变化";
-    OVER_TIME_NOTE = "A point is {0} days. The line is the median of the replications, the band holds 80 % of them (10 % to 90 %). Dashed grey is “{1}”.",
-        "每点为 {0} 天。线为各次重复的中位数，色带含 80 % 的重复（10 % 至 90 %）。灰色虚线为“{1}”。";
-    OVER_TIME_NOTE_BASE = "A point is {0} days. The line is the median of the replications, the band holds 80 % of them (10 % to 90 %).",
-        "每点为 {0} 天。线为各次重复的中位数，色带含 80 % 的重复（10 % 至 90 %）。";
+    OVER_TIME_NOTE = "A point is {0} days. The line is the median of the replications, the band holds 80\u{a0}% of them (10\u{a0}% to 90\u{a0}%). Dashed grey is “{1}”.",
+        "每点为 {0} 天。线为各次重复的中位数，色带含 80\u{a0}% 的重复（10\u{a0}% 至 90\u{a0}%）。灰色虚线为“{1}”。";
+    OVER_TIME_NOTE_BASE = "A point is {0} days. The line is the median of the replications, the band holds 80\u{a0}% of them (10\u{a0}% to 90\u{a0}%).",
+        "每点为 {0} 天。线为各次重复的中位数，色带含 80\u{a0}% 的重复（10\u{a0}% 至 90\u{a0}%）。";
     DISRUPTED = "Shaded: {0}.", "阴影：{0}。";
     WEEKLY_FILL = "Fill rate", "现货满足率";
     WEEKLY_WAITING = "Pieces customers wait for", "客户等待的件数";
@@ -124,13 +124,13 @@ words! {
     NO_TIME = "Nothing was counted long enough for a chart.", "计入的时间太短，无法作图。";
 
     DIFFERENCES = "Differences", "差异";
-    DIFFERENCES_NOTE = "Paired differences from “{0}” as a share of its mean, with 95 % confidence intervals. An interval that crosses zero shows no difference. An arrow: beyond the axis.",
-        "与“{0}”的配对差占其均值的比例，附 95 % 置信区间。区间跨过零即未见差异。箭头表示超出坐标轴。";
+    DIFFERENCES_NOTE = "Paired differences from “{0}” as a share of its mean, with 95\u{a0}% confidence intervals. An interval that crosses zero shows no difference. An arrow: beyond the axis.",
+        "与“{0}”的配对差占其均值的比例，附 95\u{a0}% 置信区间。区间跨过零即未见差异。箭头表示超出坐标轴。";
 
     WHERE = "Where", "在哪里";
     SITES = "Sites served worse", "服务变差的站点";
-    SITES_NOTE = "Up to {0} sites by the rise of pieces that were not served on the day, among those where the difference is beyond doubt. The first of many are in part first by chance.",
-        "按当天未满足件数的增加排列，最多 {0} 个站点，只列差异确定者。排在最前的部分出于偶然。";
+    SITES_NOTE = "Up to {0} sites by the rise of pieces that were not served on the day, among those where the difference is beyond doubt. First line: “{1}”, second: the paired difference. The first of many are in part first by chance.",
+        "按当天未满足件数的增加排列，最多 {0} 个站点，只列差异确定者。第一行为“{1}”，第二行为配对差。排在最前的部分出于偶然。";
     SITE = "Site", "站点";
     SHORT = "Not served on the day", "当天未满足";
     NO_SITE_WORSE = "No site is shown to be served worse.", "未见任何站点服务变差。";
@@ -140,8 +140,8 @@ words! {
     MORE_CLASSES = "{0} classes with less demand are left out.", "另有 {0} 个需求较小的类别未列出。";
     ECHELONS = "Echelons", "层级";
     LANES = "Lanes that change most", "变化最大的线路";
-    LANES_NOTE = "Up to {0} lanes by the change of their greenhouse gases, then of their freight cost, among those where a difference is beyond doubt.",
-        "按温室气体变化、其次按运费变化排列，最多 {0} 条线路，只列差异确定者。";
+    LANES_NOTE = "Up to {0} lanes by the change of their greenhouse gases, then of their freight cost, among those where a difference is beyond doubt. First line: “{1}”, second: the paired difference.",
+        "按温室气体变化、其次按运费变化排列，最多 {0} 条线路，只列差异确定者。第一行为“{1}”，第二行为配对差。";
     LANE = "Lane", "线路";
     FROM_TO = "From, to", "起止";
     NO_LANE_CHANGES = "No lane is shown to change.", "未见任何线路有变化。";
@@ -151,8 +151,8 @@ words! {
     HOW_RUN = "Each case was simulated day by day for {0} days, {1} of them counted, in whole pieces: {2}, seed {3}.",
         "每个方案逐日模拟 {0} 天，其中 {1} 天计入，以整件计：{2}，随机种子 {3}。";
     HOW_WARM = "The first {0} days warm up the network and are not counted.", "前 {0} 天用于预热，不计入。";
-    HOW_INTERVAL = "“a ± b”: the mean of infinitely many replications lies between a − b and a + b, with 95 % confidence, by Student’s t. It says how exact the simulation is, not how well the model or the demand forecast matches the world.",
-        "“a ± b”：按学生 t 分布，无穷多次重复的均值以 95 % 置信度位于 a − b 与 a + b 之间。它说明模拟的精度，而非模型或需求预测与现实的符合程度。";
+    HOW_INTERVAL = "“a ± b”: the mean of infinitely many replications lies between a − b and a + b, with 95\u{a0}% confidence, by Student’s t. It says how exact the simulation is, not how well the model or the demand forecast matches the world.",
+        "“a ± b”：按学生 t 分布，无穷多次重复的均值以 95\u{a0}% 置信度位于 a − b 与 a + b 之间。它说明模拟的精度，而非模型或需求预测与现实的符合程度。";
     HOW_PAIRS = "All cases meet the same random demand, lead times and disruptions, replication by replication, so differences are taken in pairs. A difference is called better or worse only where its interval excludes zero.",
         "各方案在每次重复中面对相同的随机需求、提前期和中断，因此差异按配对计算。只有区间不含零时才称为更好或更差。";
     HOW_MANY = "Of twenty figures that do not differ at all, about one is expected to look different by chance.",
