@@ -249,7 +249,61 @@ fn a_small_report_reads() {
     let cases = outcomes(vec![("as is", small(18, 2, 5.0)), ("lower stock", small(12, 2, 5.0))], 90, 10);
     let page = html(&cases, &About { from: "a small network".to_owned(), ..about() });
     let read = text(&page).split_once("How this was made").unwrap().0.to_owned();
-    expect![[""]].assert_eq(&read);
+    expect![[r#"
+        What if
+        Made 2026-11-23 from a small network · 90 days, 2026-01-05 to 2026-04-04 · 10 replications · seed 7
+        In short
+        as isFill rate 99.91 ± 0.15 %; total cost €230 ± 7.
+        lower stockFill rate falls from 100 % to 90 % (−10 ± 2 points); mean stock falls by 5.47 ± 0.13 pieces (−12.7 %); in costs, no difference that 10 replications can show.
+        Key figures
+        Means over the whole network and all counted days, with 95 % confidence intervals. The second line of a cell is the paired difference from “as is”.
+        Figure | Unit | as is | lower stock |
+        Service |
+        Fill rate | % | 99.91 ± 0.15 | 90 ± 2 // ✗ worse &#160;−10 ± 2 |
+        Cycle service level | % | 99.88 ± 0.17 | 89 ± 3 // ✗ worse &#160;−11 ± 3 |
+        Days with a shortage | % | 0.2 ± 0.3 | 23 ± 5 // ✗ worse &#160;+22 ± 5 |
+        Demand | pieces | 456 ± 14 | 456 ± 14 // = |
+        Mean wait of customers | days | 0.001 ± 0.002 | 0.11 ± 0.02 // ✗ worse &#160;+0.10 ± 0.02 |
+        Mean backorders | pieces | 0.00 ± 0.01 | 0.54 ± 0.14 // ✗ worse &#160;+0.53 ± 0.13 |
+        Stock and flow |
+        Mean stock | pieces | 43.2 ± 1.1 | 37.7 ± 1.0 // ↓ less &#160;−5.47 ± 0.13 |
+        Days of cover | days | 8.5 ± 0.5 | 7.5 ± 0.4 // ↓ less &#160;−1.08 ± 0.06 |
+        Stock turns | a year | 43 ± 3 | 49 ± 3 // ✓ better &#160;+6.2 ± 0.4 |
+        Bullwhip |  | 1.000 ± 0 | 1.000 ± 0 // = |
+        Orders placed |  | 179.0 ± 1.0 | 179.0 ± 1.0 // = |
+        Money |
+        Total cost | EUR | 230 ± 7 | 229 ± 8 // ○ unclear &#160;−1 ± 13 |
+        Holding | EUR | 230 ± 7 | 181 ± 6 // ✓ better &#160;−49.2 ± 1.2 |
+        Customers’ waiting | EUR | 0.4 ± 0.7 | 48 ± 12 // ✗ worse &#160;+48 ± 12 |
+        Zero or undefined in every case, and left out: Lost sales, Wasted, Transshipped, Lost sales, beyond margin, Ordering, Purchases, Transshipments, Waste, Freight, Margin of lost sales, Transport work, Greenhouse gases of transport.
+        Service against cost
+        Each case is a point; the bars are 95 % confidence intervals of its own mean. Up and to the left is better.
+        Service over time
+        A point is 7 days. The line is the median of the replications, the band holds 80 % of them (10 % to 90 %). Dashed grey is “as is”.
+        Fill rate
+        Pieces customers wait for
+        Stock over time
+        Echelon 0: shop – pieces on hand
+        Echelon 1: regional warehouse – pieces on hand
+        Differences
+        Paired differences from “as is” as a share of its mean, with 95 % confidence intervals. An interval that crosses zero shows no difference. An arrow: beyond the axis.
+        better &#160;  worse &#160;  more/less &#160;  unclear &#160;
+        Where
+        Echelons
+        Figure | Unit | as is | lower stock |
+        Echelon 0: shop |
+        Fill rate | % | 99.91 ± 0.15 | 90 ± 2 // ✗ worse &#160;−10 ± 2 |
+        Mean stock | pieces | 7.9 ± 0.3 | 2.5 ± 0.2 // ↓ less &#160;−5.47 ± 0.13 |
+        Bullwhip |  | 1.000 ± 0 | 1.000 ± 0 // = |
+        Echelon 1: regional warehouse |
+        Mean stock | pieces | 35.3 ± 0.8 | 35.3 ± 0.8 // = |
+        Bullwhip |  | 1.000 ± 0 | 1.000 ± 0 // = |
+        Sites served worse
+        Up to 15 sites by the rise of pieces that were not served on the day, among those where the difference is beyond doubt. First line: “as is”, second: the paired difference. The first of many are in part first by chance.
+        lower stock
+        Site | Echelon | Not served on the day (pieces) | Fill rate (%) | Lost sales (pieces) |
+        SHOP | 0 | 0 // ✗ worse &#160;+48 ± 12 | 100 // ✗ worse &#160;−10 ± 2 | 0 // = |
+    "#]].assert_eq(&read);
 }
 
 #[test]
