@@ -115,7 +115,13 @@ impl Style {
     /// A value, as exact as another interval.
     pub(super) fn plain_like(&self, value: f64, half_width: Option<f64>) -> String {
         let value = value * self.scale;
-        fixed(value, place(value, half_width.map(|h| h * self.scale), 5, self.floor), false)
+        let place = place(value, half_width.map(|h| h * self.scale), 5, self.floor);
+        fixed(value, place.min(self.coarsest()), false)
+    }
+
+    /// Shares are never rounded to whole percents beside a difference: 99.9 % is not 100 %.
+    fn coarsest(&self) -> i32 {
+        if self.unit == "%" { -1 } else { i32::MAX }
     }
 
     /// `−3.7 ± 0.3 points`.
@@ -152,7 +158,7 @@ impl Style {
     /// `97.1 %`, as exact as a difference with this interval asks for.
     pub(super) fn value_like(&self, value: f64, difference: f64, half_width: Option<f64>) -> String {
         let place = place(difference * self.scale, half_width.map(|h| h * self.scale), 3, self.floor);
-        let text = fixed(value.abs() * self.scale, place, false);
+        let text = fixed(value.abs() * self.scale, place.min(self.coarsest()), false);
         let sign = if value < 0.0 { MINUS.to_string() } else { String::new() };
         format!("{sign}{}{text}{}", self.prefix, self.suffix)
     }
@@ -193,7 +199,7 @@ pub(super) fn minor_digits(currency: &str) -> u8 {
 /// The decimal place to round to: so that the interval keeps one digit, or two if the first is a 1; at most so
 /// many digits of the mean, or four if there is no interval; and nothing below `floor`.
 fn place(mean: f64, half_width: Option<f64>, digits: i32, floor: i32) -> i32 {
-    let leading = |x: f64| libm::floor(libm::log10(x.abs())) as i32;
+    let leading = |x: f64| libm::floor(libm::log10(x.abs())).clamp(-300.0, 300.0) as i32;
     let most = if mean == 0.0 { i32::MIN } else { leading(mean) + 1 - digits };
     let place = match half_width.filter(|h| *h > 0.0 && h.is_finite()) {
         Some(h) => {

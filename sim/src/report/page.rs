@@ -544,9 +544,8 @@ impl<'a> Page<'a> {
         let empty: Bands = Vec::new();
         let base = all.first().and_then(Option::as_ref).unwrap_or(&empty);
         let first = usize::from(self.outcomes.len() > 1);
-        for case in first..self.outcomes.len() {
-            let outcome = &self.outcomes[case];
-            let own = all[case].as_ref().unwrap_or(&empty);
+        for (case, (outcome, own)) in self.outcomes.iter().zip(all).enumerate().skip(first) {
+            let own = own.as_ref().unwrap_or(&empty);
             let cases = if case == 0 { vec![(0, base)] } else { vec![(0, base), (case, own)] };
             let panel = Panel {
                 title: &outcome.name,

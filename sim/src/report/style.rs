@@ -59,6 +59,6 @@ ul:not(.cards){margin:4px 0 12px;padding-left:20px;max-width:85ch}
 li{margin:3px 0}
 footer{margin-top:40px;border-top:1px solid var(--line);padding-top:8px}
 @media(max-width:520px){main{padding:20px 12px}.panels,.panels.broad{grid-template-columns:1fr}}
-@media print{main{max-width:none;padding:0}body{font-size:10.5pt}table{font-size:8.5pt}th,td{padding-right:8px}.scroll{overflow:visible}h2,h3,caption{break-after:avoid}tr,svg,.cards li{break-inside:avoid}.panels{grid-template-columns:repeat(3,1fr)}.panels.broad{grid-template-columns:repeat(2,1fr)}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
+@media print{main{max-width:none;padding:0}body{font-size:10.5pt}table{font-size:8pt}th,td{padding-right:7px}.n{white-space:normal}tbody th{min-width:0}.scroll{overflow:visible}h2,h3,caption{break-after:avoid}tr,svg,.cards li{break-inside:avoid}.panels{grid-template-columns:repeat(3,1fr)}.panels.broad{grid-template-columns:repeat(2,1fr)}*{-webkit-print-color-adjust:exact;print-color-adjust:exact}}
 @page{margin:14mm}
 ";
