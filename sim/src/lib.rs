@@ -30,6 +30,7 @@
 pub mod experiment;
 pub mod guaranteed_service;
 pub mod kernel;
+pub mod report;
 pub mod rng;
 pub mod scenario;
 pub mod situation;

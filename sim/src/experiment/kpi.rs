@@ -1,7 +1,7 @@
 //! Key figures of one replication.
 
 use super::Outcome;
-use crate::kernel::Stat;
+use crate::kernel::{Model, Stat};
 use crate::situation::carbon;
 use firmware_schemas::network::TemperatureClass;
 
@@ -116,25 +116,60 @@ pub enum Scope<'a> {
     Lane(u32),
 }
 
+/// The cells and lanes of a scope, found once for all replications and key figures.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Part {
+    cells: Vec<usize>,
+    /// `None`: freight cannot be told apart here.
+    lanes: Option<Vec<usize>>,
+    is_lane: bool,
+}
+
+impl Part {
+    /// Of the outcomes of this model. O(cells + lanes), once.
+    pub fn of(model: &Model, scope: Scope<'_>) -> Self {
+        let s = model.situation();
+        let tier_of = |site: u32| s.sites[site as usize].tier;
+        let cells = model.cells().enumerate().filter(|(_, (site, class))| match scope {
+            Scope::All => true,
+            Scope::Site(at) => at == *site,
+            Scope::Class(name) => name == *class,
+            Scope::Tier(tier) => tier_of(*site) == tier,
+            Scope::Lane(_) => false,
+        });
+        let lanes_to = |ends: &dyn Fn(u32) -> bool| -> Vec<usize> {
+            s.lanes.iter().enumerate().filter(|(_, lane)| ends(lane.to)).map(|(at, _)| at).collect()
+        };
+        let lanes = match scope {
+            Scope::All => Some((0..s.lanes.len()).collect()),
+            Scope::Site(at) => Some(lanes_to(&|site| site == at)),
+            Scope::Tier(tier) => Some(lanes_to(&|site| tier_of(site) == tier)),
+            Scope::Lane(at) => Some(vec![at as usize]),
+            Scope::Class(_) => None,
+        };
+        Self { cells: cells.map(|(cell, _)| cell).collect(), lanes, is_lane: matches!(scope, Scope::Lane(_)) }
+    }
+
+    /// What one replication counted here.
+    pub fn sum(&self, outcome: &Outcome, replication: u32, stat: Stat) -> i64 {
+        self.cells.iter().map(|cell| outcome.tally.sum(replication, *cell, stat)).sum()
+    }
+}
+
 impl Kpi {
     /// In one replication; `None` where it says nothing. Freight of a site is that of the lanes that end there;
     /// a class has none.
     pub fn of(self, outcome: &Outcome, replication: u32, scope: Scope<'_>) -> Option<f64> {
-        let sum = |stat: Stat| -> f64 {
-            let s = outcome.model.situation();
-            let cells = outcome.model.cells().enumerate().filter(|(_, (site, class))| match scope {
-                Scope::All => true,
-                Scope::Site(at) => at == *site,
-                Scope::Class(name) => name == *class,
-                Scope::Tier(tier) => s.sites[*site as usize].tier == tier,
-                Scope::Lane(_) => false,
-            });
-            cells.map(|(cell, _)| outcome.tally.sum(replication, cell, stat)).sum::<i64>() as f64
-        };
+        self.over(outcome, replication, &Part::of(&outcome.model, scope))
+    }
+
+    /// The same of a scope that was looked up before.
+    pub fn over(self, outcome: &Outcome, replication: u32, part: &Part) -> Option<f64> {
+        let sum = |stat: Stat| part.sum(outcome, replication, stat) as f64;
         let ratio = |part: f64, whole: f64| (whole > 0.0).then(|| part / whole);
         let money = |stat: Stat| Some(sum(stat) / 1e6);
         let days = f64::from(outcome.model.counted_days()).max(1.0);
-        if matches!(scope, Scope::Lane(_)) && !matches!(self, Self::FreightCost | Self::TonneKm | Self::Co2e) {
+        if part.is_lane && !matches!(self, Self::FreightCost | Self::TonneKm | Self::Co2e) {
             return None;
         }
         match self {
@@ -160,13 +195,13 @@ impl Kpi {
             Self::TransshipmentCost => money(Stat::TransshipmentCost),
             Self::WasteCost => money(Stat::WasteCost),
             Self::LostMargin => money(Stat::LostMargin),
-            Self::FreightCost => by_lane(outcome, scope, |lane, tally_at| {
+            Self::FreightCost => by_lane(outcome, part, |lane, tally_at| {
                 let tonnes = outcome.tally.grams(replication, tally_at) as f64 / 1e6;
                 let departures = f64::from(outcome.tally.departures(replication, tally_at));
                 departures * lane.departure_cost_minor as f64 + tonnes * lane.tonne_cost_minor as f64
             }),
-            Self::TonneKm => by_lane(outcome, scope, |_, at| outcome.tally.tonne_km(replication, at).iter().sum()),
-            Self::Co2e => by_lane(outcome, scope, |lane, at| {
+            Self::TonneKm => by_lane(outcome, part, |_, at| outcome.tally.tonne_km(replication, at).iter().sum()),
+            Self::Co2e => by_lane(outcome, part, |lane, at| {
                 let [dry, cooled] = outcome.tally.tonne_km(replication, at);
                 let factor = |temperature| carbon::of(lane.mode, temperature) / 1e3;
                 dry * factor(TemperatureClass::Dry) + cooled * factor(TemperatureClass::Chilled)
@@ -181,27 +216,14 @@ impl Kpi {
                     Stat::TransshipmentCost,
                     Stat::WasteCost,
                 ];
-                let freight = Self::FreightCost.of(outcome, replication, scope).unwrap_or(0.0);
+                let freight = Self::FreightCost.over(outcome, replication, part).unwrap_or(0.0);
                 Some(costs.into_iter().map(sum).sum::<f64>() / 1e6 + freight)
             }
         }
     }
 }
 
-fn by_lane(outcome: &Outcome, scope: Scope<'_>, figure: impl Fn(&crate::situation::Lane, usize) -> f64) -> Option<f64> {
-    let s = outcome.model.situation();
-    let counts = |lane: &crate::situation::Lane, at: usize| match scope {
-        Scope::All => Some(true),
-        Scope::Site(site) => Some(lane.to == site),
-        Scope::Tier(tier) => Some(s.sites[lane.to as usize].tier == tier),
-        Scope::Lane(only) => Some(only as usize == at),
-        Scope::Class(_) => None,
-    };
-    let mut sum = 0.0;
-    for (at, lane) in s.lanes.iter().enumerate() {
-        if counts(lane, at)? {
-            sum += figure(lane, at);
-        }
-    }
-    Some(sum)
+fn by_lane(outcome: &Outcome, part: &Part, figure: impl Fn(&crate::situation::Lane, usize) -> f64) -> Option<f64> {
+    let lanes = &outcome.model.situation().lanes;
+    Some(part.lanes.as_ref()?.iter().map(|at| figure(&lanes[*at], *at)).sum())
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use estimate::{Estimate, t_quantile};
-pub use kpi::{Kpi, Scope};
+pub use kpi::{Kpi, Part, Scope};
 pub use optimise::{Proposal, gradient, improve, place_safety_stock};
 pub use select::{Selected, select};
 
@@ -146,7 +146,12 @@ fn still_needed(outcomes: &[Outcome], plan: &Plan, n: u32) -> u32 {
 impl Outcome {
     /// The KPI of each replication; `None` where it says nothing, as a fill rate without demand.
     pub fn values(&self, kpi: Kpi, scope: Scope) -> Vec<Option<f64>> {
-        self.tally.replications().map(|replication| kpi.of(self, replication, scope)).collect()
+        self.values_over(kpi, &Part::of(&self.model, scope))
+    }
+
+    /// The same of a scope that was looked up before.
+    pub fn values_over(&self, kpi: Kpi, part: &Part) -> Vec<Option<f64>> {
+        self.tally.replications().map(|replication| kpi.over(self, replication, part)).collect()
     }
 
     /// Mean and interval over the replications; `None` if any says nothing.
