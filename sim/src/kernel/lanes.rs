@@ -95,13 +95,13 @@ impl<const W: usize> V<W> {
     #[inline(always)]
     pub(super) fn divided_up(self, by: Self) -> Self {
         // Exact: a quotient of 32-bit integers that is no integer is at least 2^-31 away from one.
-        Self(by_lane(|l| (f64::from(self.0[l]) / f64::from(by.0[l])).ceil() as i32))
+        Self(by_lane(|l| whole((f64::from(self.0[l]) / f64::from(by.0[l])).ceil())))
     }
 
     /// `self` divided by `by` (at least 1), rounded down; both at least 0.
     #[inline(always)]
     pub(super) fn divided_down(self, by: Self) -> Self {
-        Self(by_lane(|l| (f64::from(self.0[l]) / f64::from(by.0[l])).floor() as i32))
+        Self(by_lane(|l| whole((f64::from(self.0[l]) / f64::from(by.0[l])).floor())))
     }
 
     #[inline(always)]
@@ -154,4 +154,11 @@ impl<const W: usize> BitOr for V<W> {
     fn bitor(self, other: Self) -> Self {
         Self(by_lane(|l| self.0[l] | other.0[l]))
     }
+}
+
+/// A whole number from 0 to 2³¹ - 1 as an integer, by its bits: a cast that saturates has no vector instruction.
+#[inline(always)]
+fn whole(number: f64) -> i32 {
+    const TWO_TO_52: f64 = 4_503_599_627_370_496.0;
+    (number + TWO_TO_52).to_bits() as i32
 }

@@ -16,13 +16,15 @@ use firmware_schemas::network::TemperatureClass;
 
 /// No row, table or site.
 pub(super) const NONE: u32 = u32::MAX;
-/// The most pieces of a SKU: sums over a network and a week stay within 32 bits.
-const PIECES_MAX: i64 = 1 << 27;
+/// The most pieces of a SKU: their sums over [`BOOK_DAYS`] stay within 32 bits.
+const PIECES_MAX: i64 = 1 << 26;
+/// Days of counts in 32 bits, before they go to sums in 64; a multiple of a week.
+const BOOK_DAYS: u32 = 28;
 
 /// Quantities that the kernel cannot count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{pieces} pieces of {sku:?} in {days} days are more than the simulator counts: at most 134217728; use a larger unit"
+    "{pieces} pieces of {sku:?} in {days} days are more than the simulator counts: at most 67108864; use a larger unit"
 )]
 pub struct TooLarge {
     /// Of what.
@@ -210,7 +212,7 @@ impl Model {
     }
 
     /// Whether quantities stay within what the engine counts in, whatever happens in `days`: all stock, and all
-    /// demand at its highest factor with six standard deviations to spare, are at most 2²⁷ pieces of a SKU.
+    /// demand at its highest factor with six standard deviations to spare, are at most 2²⁶ pieces of a SKU.
     pub fn fits(situation: &Situation, days: u32) -> Result<(), TooLarge> {
         let mut pieces = vec![0.0_f64; situation.skus.len()];
         for position in &situation.positions {
@@ -275,6 +277,11 @@ impl Model {
     /// SKU-site-days of one replication.
     pub fn position_days(&self) -> u64 {
         self.situation.positions.len() as u64 * u64::from(self.days)
+    }
+
+    /// Whether counts are booked, and begin anew, once `day` days are over.
+    pub(super) fn is_booked_after(&self, day: u32) -> bool {
+        day >= self.warm_up_days && (day - self.warm_up_days).is_multiple_of(BOOK_DAYS)
     }
 
     /// In how many groups of like structure the stock positions fall.

@@ -70,6 +70,21 @@ pub(super) struct Table {
     exact: u32,
 }
 
+/// A table in each lane.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TableOf<const W: usize> {
+    first: [u32; W],
+    shift: [u32; W],
+    exact: [u32; W],
+}
+
+impl<const W: usize> TableOf<W> {
+    #[inline(always)]
+    pub(super) fn new(tables: [Table; W]) -> Self {
+        Self { first: tables.map(|t| t.first), shift: tables.map(|t| t.shift), exact: tables.map(|t| t.exact) }
+    }
+}
+
 /// Inverse cumulative distributions.
 ///
 /// Exact to 2⁻²⁷ where a cell spans at most two values, and in the tails. A distribution so wide that most of
@@ -125,11 +140,12 @@ impl Tables {
 
     /// The values of these tables at these words.
     #[inline(always)]
-    pub(super) fn draw<const W: usize>(&self, tables: &[Table; W], words: &[u32; W]) -> V<W> {
+    pub(super) fn draw<const W: usize>(&self, tables: &TableOf<W>, words: &[u32; W]) -> V<W> {
         let mut base = [0_i32; W];
         let mut steps = [0_u32; W];
+        let at: [u32; W] = by_lane(|l| tables.first[l] + (words[l] >> tables.shift[l]));
         for l in 0..W {
-            let cell = self.cells[(tables[l].first + (words[l] >> tables[l].shift)) as usize];
+            let cell = self.cells[at[l] as usize];
             base[l] = cell.base;
             steps[l] = cell.steps;
         }
@@ -138,14 +154,14 @@ impl Tables {
             slow |= steps[l] == 0;
         }
         let mut drawn = V::from_fn(|l| {
-            let fraction = fraction(words[l], tables[l].shift);
+            let fraction = fraction(words[l], tables.shift[l]);
             let up = (fraction * (steps[l] >> FRACTION_BITS) + (steps[l] & FRACTION_MASK)) >> FRACTION_BITS;
             base[l] + up as i32
         });
         if slow {
             for l in 0..W {
                 if steps[l] == 0 {
-                    drawn.0[l] = self.exactly(tables[l], words[l]);
+                    drawn.0[l] = self.exactly(tables.exact[l], words[l]);
                 }
             }
         }
@@ -153,8 +169,8 @@ impl Tables {
     }
 
     #[cold]
-    fn exactly(&self, table: Table, word: u32) -> i32 {
-        let (min, bounds) = &self.exact[table.exact as usize];
+    fn exactly(&self, exact: u32, word: u32) -> i32 {
+        let (min, bounds) = &self.exact[exact as usize];
         min + bounds.partition_point(|bound| *bound <= word) as i32
     }
 }
@@ -169,14 +185,13 @@ fn fraction(word: u32, shift: u32) -> u32 {
 #[inline(always)]
 pub(super) fn scaled(pieces: i32, factor: u32, word: u32) -> i32 {
     let rounding = word.wrapping_mul(0x9E37_79B9) >> 12;
-    ((pieces as u64 * u64::from(factor) + u64::from(rounding)) >> 20) as i32
+    ((u64::from(pieces as u32) * u64::from(factor) + u64::from(rounding)) >> 20) as i32
 }
 
-/// Of `pieces` so many thousandths, a fraction rounded at random by other bits of the word.
+/// Of `pieces` a share in 2⁻²⁰, a fraction rounded at random by other bits of the word.
 #[inline(always)]
-pub(super) fn share(pieces: i32, permille: i32, word: u32) -> i32 {
-    let rounding = (u64::from(word.wrapping_mul(0x85EB_CA6B) >> 12) * 1_000) >> 20;
-    ((pieces as u64 * permille as u64 + rounding) / 1_000) as i32
+pub(super) fn share(pieces: i32, share: u32, word: u32) -> i32 {
+    scaled(pieces, share, word.wrapping_mul(0x85EB_CA6B))
 }
 
 #[cfg(test)]
@@ -200,8 +215,8 @@ mod tests {
         let n = 1 << 20;
         for i in 0..n {
             let word = (i << 12) | 0x7ff;
-            let V([drawn]) = tables.draw(&[table], &[word]);
-            off += u32::from(drawn != tables.exactly(table, word));
+            let V([drawn]) = tables.draw(&TableOf::new([table]), &[word]);
+            off += u32::from(drawn != tables.exactly(table.exact, word));
             sum += f64::from(drawn);
             squares += f64::from(drawn) * f64::from(drawn);
         }
@@ -224,7 +239,7 @@ mod tests {
     #[test]
     fn a_share_keeps_the_mean() {
         let n = 1_u32 << 20;
-        let sum: i64 = (0..n).map(|i| i64::from(share(3, 400, i << 12))).sum();
+        let sum: i64 = (0..n).map(|i| i64::from(share(3, (1 << 20) / 5 * 2, i << 12))).sum();
         assert!((sum as f64 / f64::from(n) - 1.2).abs() < 1e-3);
     }
 

@@ -2,7 +2,7 @@
 
 use super::calendar::Calendar;
 use super::model::Model;
-use super::tally::{BUCKET_DAYS, Stat, Tally};
+use super::tally::{Stat, Tally};
 use super::tile::{Observe, Tile};
 
 /// A stock position on a day, at its end.
@@ -71,7 +71,7 @@ impl Observe<1> for Trace {
             let of_arcs = |pick: &dyn Fn(&super::tile::Arc<1>) -> i32| tile.arcs_of(n).map(pick).sum();
             let position = tile.position(n, 0) as usize;
             let now = [Stat::Transshipped, Stat::Wasted].map(|stat| node.counted[stat as usize].0[0]);
-            let before = if tile.booked_before(day) { [0; 2] } else { self.counted[position] };
+            let before = if tile.model.is_booked_after(day) { [0; 2] } else { self.counted[position] };
             self.counted[position] = now;
             self.days[day as usize * self.n_positions + position] = DayOfPosition {
                 demand: node.demand.0[0],
@@ -93,12 +93,6 @@ impl Observe<1> for Trace {
 }
 
 impl Tile<'_, 1> {
-    /// Whether counts began anew with this day.
-    fn booked_before(&self, day: u32) -> bool {
-        let warm_up = self.model.warm_up_days;
-        day == warm_up || (day > warm_up && (day - warm_up).is_multiple_of(BUCKET_DAYS))
-    }
-
     fn sent_from(&self, n: usize) -> i32 {
         let shape = &self.group.shape.nodes[n];
         let ordered = shape.out.iter().map(|a| self.arcs[*a as usize].shipped.0[0]);

@@ -5,7 +5,7 @@ use super::super::tally::{BUCKET_DAYS, N_COUNTED, SERIES, Stat, Tally};
 use super::{Tile, count};
 
 impl<'a, const W: usize> Tile<'a, W> {
-    /// The evening before `day`: what is there is counted, and booked once a week.
+    /// The evening before `day`: what is there is counted, and booked now and then.
     #[inline(always)]
     pub(super) fn close(&mut self, n: usize, day: u32, tally: &mut Tally) {
         let warm_up = self.model.warm_up_days;
@@ -17,12 +17,31 @@ impl<'a, const W: usize> Tile<'a, W> {
             node.counted = [V::ZERO; N_COUNTED];
             node.sums = [[0; W]; 4];
             node.purchases = [0; W];
+            node.in_series = [V::ZERO; SERIES.len()];
         } else if day > warm_up && ((day - warm_up).is_multiple_of(BUCKET_DAYS) || day == self.model.days) {
-            self.book(n, ((day - warm_up - 1) / BUCKET_DAYS) as usize, tally);
+            self.draw_point(n, ((day - warm_up - 1) / BUCKET_DAYS) as usize, tally);
+            if self.model.is_booked_after(day) || day == self.model.days {
+                self.book(n, tally);
+            }
         }
     }
 
-    pub(super) fn book(&mut self, n: usize, bucket: usize, tally: &mut Tally) {
+    /// Adds a week to the series.
+    fn draw_point(&mut self, n: usize, bucket: usize, tally: &mut Tally) {
+        let tier_of = &self.model.book.tier_of;
+        for l in 0..self.n_lanes {
+            let tier = tier_of[self.position(n, l) as usize];
+            let points = tally.series_mut(self.replications[l], tier, bucket);
+            let node = &self.nodes[n];
+            for ((point, stat), before) in points.iter_mut().zip(SERIES).zip(&node.in_series) {
+                *point += i64::from(node.counted[stat as usize].0[l] - before.0[l]);
+            }
+        }
+        let node = &mut self.nodes[n];
+        node.in_series = SERIES.map(|stat| node.counted[stat as usize]);
+    }
+
+    fn book(&mut self, n: usize, tally: &mut Tally) {
         for l in 0..self.n_lanes {
             let position = self.position(n, l) as usize;
             let book = &self.model.book;
@@ -45,13 +64,11 @@ impl<'a, const W: usize> Tile<'a, W> {
             cell[Stat::ValueDays as usize] += on_hand * (rates.value / 1_000_000);
             let served = counted(Stat::Demand) - counted(Stat::Lost);
             cell[Stat::ServedValue as usize] += served * (rates.value / 1_000_000);
-            let points = tally.series_mut(self.replications[l], book.tier_of[position], bucket);
-            for (point, stat) in points.iter_mut().zip(SERIES) {
-                *point += counted(stat);
-            }
             node.purchases[l] = 0;
         }
-        self.nodes[n].counted = [V::ZERO; N_COUNTED];
+        let node = &mut self.nodes[n];
+        node.counted = [V::ZERO; N_COUNTED];
+        node.in_series = [V::ZERO; SERIES.len()];
     }
 
     pub(super) fn finish(&mut self, n: usize, tally: &mut Tally) {

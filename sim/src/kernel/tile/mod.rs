@@ -17,9 +17,9 @@ use super::calendar::{Calendar, state};
 use super::lanes::{V, by_lane};
 use super::model::{DemandShape, Group, Model, NONE, NodeShape, PolicyShape, RoundingShape, UnmetShape};
 use super::perish::Lots;
-use super::random::{Table, four_days, scaled, share};
+use super::random::{TableOf, four_days, scaled, share};
 use super::ration::Want;
-use super::tally::{N_COUNTED, Stat, Tally};
+use super::tally::{N_COUNTED, SERIES, Stat, Tally};
 use crate::situation::FACTOR_ONE;
 
 /// One stock position in each lane.
@@ -48,14 +48,17 @@ pub(super) struct Node<const W: usize> {
     order_multiple: V<W>,
     every: V<W>,
     weekdays: V<W>,
-    table: [Table; W],
+    table: TableOf<W>,
     factor: [u32; W],
     row: [u32; W],
     history: [(u32, u32); W],
-    permille: V<W>,
+    /// Of those who are not served at once, the share that waits, in 2⁻²⁰.
+    waiting: [u32; W],
     subject: [[u32; W]; 2],
     words: [[u32; W]; 4],
     pub(super) counted: [V<W>; N_COUNTED],
+    /// What of it was in the series before this week.
+    in_series: [V<W>; SERIES.len()],
     sums: [[i64; W]; 4],
     purchases: [i64; W],
     forecast: [i64; W],
@@ -83,7 +86,7 @@ pub(super) struct Arc<const W: usize> {
     ring_len: usize,
     now: usize,
     last_arrival: [u32; W],
-    table: [Table; W],
+    table: TableOf<W>,
     pair: [u32; W],
     subject: [[u32; W]; 2],
     has_way: bool,
@@ -105,6 +108,7 @@ pub(super) struct Tile<'a, const W: usize> {
     lots: Option<Lots>,
     wants: Vec<Want>,
     given: Vec<i32>,
+    leaves: Vec<V<W>>,
     is_coupled: bool,
     helps: bool,
 }
@@ -305,7 +309,7 @@ impl<'a, const W: usize> Tile<'a, W> {
             UnmetShape::Lost => V::ZERO,
             UnmetShape::Divided if unmet.any() => {
                 let words = &node.words[day as usize & 3];
-                V::from_fn(|l| share(unmet.0[l], node.permille.0[l], words[l]))
+                V::from_fn(|l| share(unmet.0[l], node.waiting[l], words[l]))
             }
             UnmetShape::Divided => V::ZERO,
         };

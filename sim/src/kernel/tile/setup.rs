@@ -6,7 +6,8 @@ use super::super::calendar::Calendar;
 use super::super::lanes::V;
 use super::super::model::{ArcParams, FromShape, Group, LeadShape, Model, NodeParams, PolicyShape};
 use super::super::perish::Lots;
-use super::super::tally::N_COUNTED;
+use super::super::random::TableOf;
+use super::super::tally::{N_COUNTED, SERIES};
 use super::{Arc, Keys, Node, Tile};
 use crate::rng::{BlockKey, Purpose};
 
@@ -60,7 +61,7 @@ impl<'a, const W: usize> Tile<'a, W> {
                     ring_len,
                     now: 0,
                     last_arrival: [0; W],
-                    table: params.map(|p| p.table),
+                    table: TableOf::new(params.map(|p| p.table)),
                     pair: params.map(|p| p.pair),
                     subject: [params.map(|p| p.subject as u32), params.map(|p| (p.subject >> 32) as u32)],
                     has_way: shape.lead == LeadShape::Timetable || params.iter().any(|p| p.way.is_some()),
@@ -113,14 +114,15 @@ impl<'a, const W: usize> Tile<'a, W> {
                     order_multiple: lane(|p| p.order_multiple),
                     every: lane(|p| p.every),
                     weekdays: lane(|p| p.weekdays),
-                    table: params.map(|p| p.table),
+                    table: TableOf::new(params.map(|p| p.table)),
                     factor: params.map(|p| p.factor),
                     row: params.map(|p| p.row),
                     history: params.map(|p| p.history),
-                    permille: lane(|p| p.backorder_permille),
+                    waiting: params.map(|p| ((p.backorder_permille as u32) << 20) / 1_000),
                     subject: [params.map(|p| p.subject as u32), params.map(|p| (p.subject >> 32) as u32)],
                     words: [[0; W]; 4],
                     counted: [V::ZERO; N_COUNTED],
+                    in_series: [V::ZERO; SERIES.len()],
                     sums: [[0; W]; 4],
                     purchases: [0; W],
                     forecast: params.map(|p| p.start_forecast),
@@ -161,6 +163,7 @@ impl<'a, const W: usize> Tile<'a, W> {
             lots,
             wants: Vec::new(),
             given: Vec::new(),
+            leaves: Vec::new(),
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::super::calendar::CLOSED;
 use super::super::lanes::V;
 use super::super::model::{ArcParams, FromShape, LeadShape};
-use super::super::random::four_days;
+use super::super::random::{TableOf, four_days};
 use super::super::ration::{Want, in_proportion, ration};
 use super::super::tally::Tally;
 use super::Tile;
@@ -166,24 +166,35 @@ impl<'a, const W: usize> Tile<'a, W> {
         }
     }
 
-    pub(super) fn ship_short(&mut self, n: usize, usable: V<W>, day: u32, tally: &mut Tally) {
+    fn ship_short(&mut self, n: usize, usable: V<W>, day: u32, tally: &mut Tally) {
         let shape = &self.group.shape.nodes[n];
         let n_out = shape.out.len();
-        let mut leaves = vec![V::ZERO; n_out + shape.used_by.len()];
-        let open: Vec<V<W>> = shape.out.iter().map(|a| self.is_open(*a as usize, day)).collect();
+        let mut leaves = std::mem::take(&mut self.leaves);
+        leaves.clear();
+        for &a in &shape.out {
+            leaves.push(self.arcs[a as usize].owed & self.is_open(a as usize, day));
+        }
+        for &(a, units) in &shape.used_by {
+            leaves.push(self.arcs[a as usize].owed.times(V::splat(units)));
+        }
+        let enough = self.nodes[n].owed.at_most(usable);
         for l in 0..W {
+            if enough.0[l] != 0 {
+                continue;
+            }
+            if usable.0[l] <= 0 {
+                leaves.iter_mut().for_each(|leaves| leaves.0[l] = 0);
+                continue;
+            }
+            let priority = |i: usize| {
+                let a = if i < n_out { shape.out[i] } else { shape.used_by[i - n_out].0 };
+                self.group.shape.arcs[a as usize].priority
+            };
             self.wants.clear();
-            for (&a, open) in shape.out.iter().zip(&open) {
-                let pieces = self.arcs[a as usize].owed.0[l] & open.0[l];
-                self.wants.push(Want { pieces, priority: self.group.shape.arcs[a as usize].priority });
-            }
-            for &(a, units) in &shape.used_by {
-                let pieces = self.arcs[a as usize].owed.0[l] * units;
-                self.wants.push(Want { pieces, priority: self.group.shape.arcs[a as usize].priority });
-            }
+            self.wants.extend(leaves.iter().enumerate().map(|(i, it)| Want { pieces: it.0[l], priority: priority(i) }));
             self.given.clear();
             self.given.resize(self.wants.len(), 0);
-            ration(shape.allocation, usable.0[l].max(0), &self.wants, &mut self.given);
+            ration(shape.allocation, usable.0[l], &self.wants, &mut self.given);
             for (i, (given, want)) in self.given.iter().zip(&self.wants).enumerate() {
                 let whole = i < n_out && !self.group.shape.arcs[shape.out[i] as usize].partial && *given < want.pieces;
                 leaves[i].0[l] = if whole { 0 } else { *given };
@@ -197,6 +208,7 @@ impl<'a, const W: usize> Tile<'a, W> {
             self.arcs[a as usize].parts[part] = leaves[n_out + i];
             self.nodes[n].on_hand -= leaves[n_out + i];
         }
+        self.leaves = leaves;
     }
 
     /// What recipes can make of the parts set aside, and what capacities let through.
@@ -312,7 +324,8 @@ impl<'a, const W: usize> Tile<'a, W> {
                     let days = match way.fixed {
                         Some(days) => u32::from(days),
                         None => {
-                            let V([days]) = self.calendar.tables.draw(&[way.table], &[words[day as usize & 3][l]]);
+                            let V([days]) =
+                                self.calendar.tables.draw(&TableOf::new([way.table]), &[words[day as usize & 3][l]]);
                             days as u32
                         }
                     };
