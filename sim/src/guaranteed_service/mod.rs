@@ -223,7 +223,7 @@ fn in_circles(predecessors: &[Vec<usize>], successors: &[Vec<usize>], before: &[
 #[derive(Clone, Copy)]
 pub struct Effort<'a> {
     /// Table cells to look at: the measure of work that is the same on every machine. A billion takes
-    /// about two seconds. What must be done for any answer at all is done in any case.
+    /// one to two seconds. What must be done for any answer at all is done in any case.
     pub cells: u64,
     /// Asked now and then: true ends the search early, for instance because a deadline has passed. The answer
     /// then depends on when.
