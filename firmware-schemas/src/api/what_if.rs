@@ -248,6 +248,15 @@ choice! {
     }
 }
 choice! {
+    /// What a page for people is written in.
+    PageLanguage {
+        /// English.
+        En,
+        /// Chinese, in simplified characters.
+        Zh,
+    }
+}
+choice! {
     /// Which way a figure should go.
     Better {
         /// More is better.

@@ -107,6 +107,7 @@ words!(
     firmware_schemas::view::AlertState,
     firmware_schemas::api::CommandState,
     firmware_schemas::api::what_if::Division,
+    firmware_schemas::api::what_if::PageLanguage,
 );
 
 impl Param for Timestamp {

@@ -5,7 +5,7 @@ use super::api::{About, Answer, Api, Body1, Call, Key, read_params};
 use super::error::{Kind, Problem};
 use super::page::collect;
 use super::params::{Limit, path_params, query_params};
-use crate::what_if::{WhatIfError, library, table};
+use crate::what_if::{WhatIfError, library};
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, StatusCode, header};
@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use firmware_schemas::api::Page;
 use firmware_schemas::api::what_if::{
-    Division, OperationView, ScenarioView, WhatIfHead, WhatIfRequest, WhatIfResult, WhatIfSeries,
+    Division, OperationView, PageLanguage, ScenarioView, WhatIfHead, WhatIfRequest, WhatIfResult, WhatIfSeries,
 };
 use firmware_schemas::id::OperationId;
 use futures_util::StreamExt;
@@ -77,8 +77,9 @@ pub(super) fn add_to(api: &mut Api) {
     } } } });
     let path = "/v1/what-if/{id}/report.html";
     let page = about(path, "get_what_if_report", "A result as a page", text);
-    api.get_raw::<ResultPath, ()>(page, responses, get(report));
-    let text = "One row for each case, part and key figure; RFC 4180.";
+    api.get_raw::<ResultPath, PageQuery>(page, responses, get(report));
+    let text = "One row for each case, part and key figure, with its mean and interval; of the whole network one for \
+        each replication as well. RFC 4180.";
     let responses = json!({ "200": { "description": "The table.", "content": { "text/csv": {
         "schema": { "type": "string" },
     } } } });
@@ -141,6 +142,13 @@ query_params! {
     DetailQuery {
         /// Also the figures of each site, class, tier or lane; networks of more than 1,000 of a kind have none.
         by: Division = "site",
+    }
+}
+query_params! {
+    /// In which words.
+    PageQuery {
+        /// What the page is written in; English when left out.
+        language: PageLanguage = "en",
     }
 }
 
@@ -239,8 +247,9 @@ const REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-
 
 async fn report(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
-    let (path, ()) = read_params::<ResultPath, ()>(&mut parts).await?;
-    let page = app.blocking(move |app| Ok(app.what_if.report(&path.id)?)).await?;
+    let (path, query) = read_params::<ResultPath, PageQuery>(&mut parts).await?;
+    let language = query.language.unwrap_or(PageLanguage::En);
+    let page = app.blocking(move |app| Ok(app.what_if.report(&path.id, language)?)).await?;
     let headers = [
         (header::CONTENT_TYPE, "text/html; charset=utf-8"),
         (header::CACHE_CONTROL, "no-cache"),
@@ -252,12 +261,7 @@ async fn report(State(app): State<Arc<App>>, request: Request) -> Result<Respons
 async fn csv(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
     let (path, ()) = read_params::<ResultPath, ()>(&mut parts).await?;
-    let table = app
-        .blocking(move |app| {
-            let table = table::csv(&app.what_if.result(&path.id)?, &app.what_if.parts(&path.id)?);
-            table.map_err(|why| Problem::new(Kind::Internal, format!("the table cannot be written: {why}")))
-        })
-        .await?;
+    let table = app.blocking(move |app| Ok(app.what_if.table(&path.id)?)).await?;
     Ok(([(header::CONTENT_TYPE, "text/csv; charset=utf-8"), (header::CACHE_CONTROL, "no-cache")], table)
         .into_response())
 }

@@ -13,10 +13,9 @@
 
 pub mod cases;
 pub mod library;
-mod report;
+pub mod report;
 pub mod shelf;
 pub mod summary;
-pub mod table;
 
 use self::cases::{Asked, Case};
 use self::shelf::{File, Record, Shelf};
@@ -31,7 +30,7 @@ use ::twin::network::Network;
 use arc_swap::ArcSwap;
 use firmware_schemas::api::Fault;
 use firmware_schemas::api::what_if::{
-    Moment, OperationKind, OperationState, OperationView, WhatIfHead, WhatIfRequest, WhatIfResult, WhatIfSeries,
+    Moment, OperationKind, OperationState, OperationView, PageLanguage, WhatIfHead, WhatIfRequest, WhatIfResult, WhatIfSeries,
 };
 use firmware_schemas::id::OperationId;
 use firmware_schemas::quantity::Timestamp;
@@ -46,8 +45,6 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
-
-pub use report::html as report_html;
 
 /// How nice its threads are to all others (0 to 19).
 const NICE: i32 = 10;
@@ -361,9 +358,19 @@ impl WhatIf {
     }
 
     /// The page for people.
-    pub fn report(&self, id: &OperationId) -> Result<Vec<u8>, WhatIfError> {
+    pub fn report(&self, id: &OperationId, language: PageLanguage) -> Result<Vec<u8>, WhatIfError> {
         self.check_result(id)?;
-        Ok(self.shelf.read(id, File::Report)?)
+        let file = match language {
+            PageLanguage::En => File::Report,
+            PageLanguage::Zh => File::ReportZh,
+        };
+        Ok(self.shelf.read(id, file)?)
+    }
+
+    /// The table for other programs.
+    pub fn table(&self, id: &OperationId) -> Result<Vec<u8>, WhatIfError> {
+        self.check_result(id)?;
+        Ok(self.shelf.read(id, File::Table)?)
     }
 
     fn kept<T: DeserializeOwned>(&self, id: &OperationId, file: File) -> Result<T, WhatIfError> {
@@ -486,8 +493,11 @@ impl WhatIf {
             cases: Vec::new(),
         };
         let summary = Summary::of(head, &cases, &outcomes);
-        let report = report::html(&summary, &outcomes);
-        self.shelf.write(&job.id, File::Report, report.as_bytes())?;
+        for (file, language) in [(File::Report, PageLanguage::En), (File::ReportZh, PageLanguage::Zh)] {
+            let page = report::html(&summary.result.head, &cases, &outcomes, language);
+            self.shelf.write(&job.id, file, page.as_bytes())?;
+        }
+        self.shelf.write(&job.id, File::Table, report::csv(&outcomes).as_bytes())?;
         self.shelf.write(&job.id, File::Series, &serde_json::to_vec(&summary.series)?)?;
         self.shelf.write(&job.id, File::Parts, &serde_json::to_vec(&summary.parts)?)?;
         self.shelf.write(&job.id, File::Result, &serde_json::to_vec(&summary.result)?)?;

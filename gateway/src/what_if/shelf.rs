@@ -31,11 +31,16 @@ pub enum File {
     Series,
     /// The page for people.
     Report,
+    /// The same in Chinese.
+    ReportZh,
+    /// The table for other programs.
+    Table,
 }
 
 impl File {
     /// In the order in which they are removed: the operation last, so that the others are never without it.
-    const ALL: [Self; 5] = [Self::Result, Self::Parts, Self::Series, Self::Report, Self::Operation];
+    const ALL: [Self; 7] =
+        [Self::Result, Self::Parts, Self::Series, Self::Report, Self::ReportZh, Self::Table, Self::Operation];
 
     fn suffix(self) -> &'static str {
         match self {
@@ -44,6 +49,8 @@ impl File {
             Self::Parts => ".parts.json",
             Self::Series => ".series.json",
             Self::Report => ".report.html",
+            Self::ReportZh => ".report.zh.html",
+            Self::Table => ".csv",
         }
     }
 

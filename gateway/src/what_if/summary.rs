@@ -7,7 +7,7 @@ use firmware_schemas::api::what_if::{
 };
 use firmware_schemas::quantity::Timestamp;
 use serde::{Deserialize, Serialize};
-use sim::experiment::{Estimate, Kpi, Outcome, Scope};
+use sim::experiment::{Estimate, Kpi, Outcome, Part, Scope};
 use sim::kernel::{BUCKET_DAYS, SERIES, Stat};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -71,11 +71,13 @@ fn kpis_of_all(outcomes: &[Outcome], scope: Scope<'_>) -> Vec<Vec<KpiView>> {
 
 /// The same where a part has another index in each case, or is not there.
 fn kpis_of<'a>(outcomes: &'a [Outcome], scope: impl Fn(&'a Outcome) -> Option<Scope<'a>>) -> Vec<Vec<KpiView>> {
+    let parts: Vec<Option<Part>> =
+        outcomes.iter().map(|outcome| Some(Part::of(&outcome.model, scope(outcome)?))).collect();
     let mut views = vec![Vec::new(); outcomes.len()];
     for kpi in Kpi::ALL.iter().copied() {
         let mut base: Option<Vec<Option<f64>>> = None;
-        for (i, outcome) in outcomes.iter().enumerate() {
-            let values = scope(outcome).map(|scope| outcome.values(kpi, scope));
+        for (i, (outcome, part)) in outcomes.iter().zip(&parts).enumerate() {
+            let values = part.as_ref().map(|part| outcome.values_over(kpi, part));
             if let Some(values) = &values
                 && let Some(estimate) = estimate(values)
             {

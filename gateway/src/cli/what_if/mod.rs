@@ -10,7 +10,7 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use firmware_schemas::api::Fault;
 use firmware_schemas::api::what_if::{
-    CaseRequest, Goal, Moment, OperationState, WhatIfHead, WhatIfRequest, WhatIfResult,
+    CaseRequest, Goal, Moment, OperationState, PageLanguage, WhatIfHead, WhatIfRequest, WhatIfResult,
 };
 use firmware_schemas::id::OperationId;
 use firmware_schemas::quantity::Timestamp;
@@ -19,7 +19,7 @@ use gateway::ports::Clock;
 use gateway::what_if::cases::Asked;
 use gateway::what_if::library;
 use gateway::what_if::summary::Summary;
-use gateway::what_if::{Settings, report_html, run_cases};
+use gateway::what_if::{Settings, report, run_cases};
 use sim::situation::{Assumptions, Situation};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -94,12 +94,37 @@ pub(crate) struct RunFlags {
     /// Write a page for people.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
+    /// What the page is written in.
+    #[arg(long, value_enum, default_value_t = Language::En)]
+    language: Language,
     /// Write all figures, also by site, class, tier and lane, as CSV.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
     /// Threads, where no gateway is asked; 0 is half of the cores.
     #[arg(long, default_value_t = 0)]
     threads: usize,
+}
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Language {
+    En,
+    Zh,
+}
+
+impl Language {
+    fn page(self) -> PageLanguage {
+        match self {
+            Self::En => PageLanguage::En,
+            Self::Zh => PageLanguage::Zh,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::En => "en",
+            Self::Zh => "zh",
+        }
+    }
 }
 
 fn time(text: &str) -> Result<Timestamp, String> {
@@ -242,7 +267,10 @@ async fn remotely(configured: &Configured, flags: &RunFlags, request: &WhatIfReq
         (state, None) => return Err(anyhow!("operation {id} ended as {state:?}").into()),
     }
     let report = match &flags.report {
-        Some(_) => Some(gateway.bytes(&format!("/v1/what-if/{id}/report.html")).await?),
+        Some(_) => {
+            let language = flags.language.as_str();
+            Some(gateway.bytes(&format!("/v1/what-if/{id}/report.html?language={language}")).await?)
+        }
         None => None,
     };
     let csv = match &flags.csv {
@@ -295,9 +323,10 @@ fn locally(flags: &RunFlags, request: &WhatIfRequest, folder: &Path) -> Result<D
         cases: Vec::new(),
     };
     let summary = Summary::of(head, &cases, &outcomes);
-    let report = flags.report.is_some().then(|| report_html(&summary, &outcomes).into_bytes());
-    let csv = flags.csv.is_some().then(|| gateway::what_if::table::csv(&summary.result, &summary.parts));
-    Ok(Done { report, csv: csv.transpose()?, result: summary.result })
+    let head = &summary.result.head;
+    let report = flags.report.is_some().then(|| report::html(head, &cases, &outcomes, flags.language.page()).into_bytes());
+    let csv = flags.csv.is_some().then(|| report::csv(&outcomes).into_bytes());
+    Ok(Done { report, csv, result: summary.result })
 }
 
 fn compare(configured: &Configured, names: &[String], at: &At) -> Ended {
