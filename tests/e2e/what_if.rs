@@ -143,7 +143,7 @@ fn the_running_demo_is_forked_followed_called_off_and_remembered() {
     assert!(result["revision"].as_u64() >= Some(first_seq), "{}", result["revision"]);
     assert!(stderr(&output).is_empty(), "no bar where nobody sees it: {}", stderr(&output));
     let page = fs::read_to_string(&report).expect("the report");
-    assert!(page.starts_with("<!doctype html>") && page.contains("Felixstowe"), "{page:.300}");
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("Felixstowe"), "{page:.300}");
     assert!(fs::read_to_string(&table).expect("the table").lines().count() > 1_000);
     assert_eq!(demo.definitions(), definitions, "the live network is as it was");
     let aligned = demo.whatif(&["compare", &id]);

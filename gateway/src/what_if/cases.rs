@@ -52,8 +52,40 @@ pub struct Case {
 }
 
 impl Asked {
-    /// Reads a request; `Err` holds everything that is wrong with it.
+    /// Reads a request without the network that it is about; `Err` holds everything that is wrong with it.
     pub fn read(request: &WhatIfRequest) -> Result<Self, Vec<Fault>> {
+        let (asked, faults) = Self::read_what_can_be(request);
+        if faults.is_empty() { Ok(asked) } else { Err(faults) }
+    }
+
+    /// Reads a request and makes its cases; `Err` holds everything that is wrong with it or does not fit the
+    /// network, so that a fault in one scenario does not hide those in another.
+    pub fn read_for(
+        request: &WhatIfRequest,
+        base: Situation,
+        bytes_max: u64,
+    ) -> Result<(Self, Vec<Case>), Vec<Fault>> {
+        let (asked, mut faults) = Self::read_what_can_be(request);
+        match asked.applied(base) {
+            Ok(cases) if faults.is_empty() => {
+                asked.check_size(&cases, bytes_max).map_err(|fault| vec![fault])?;
+                return Ok((asked, cases));
+            }
+            Ok(_) => {}
+            Err(more) => faults.extend(more),
+        }
+        Err(faults)
+    }
+
+    /// The cases of a network as it is; `Err` holds everything that does not fit it. `bytes_max` bounds what
+    /// the experiment may count.
+    pub fn cases(&self, base: Situation, bytes_max: u64) -> Result<Vec<Case>, Vec<Fault>> {
+        let cases = self.applied(base)?;
+        self.check_size(&cases, bytes_max).map_err(|fault| vec![fault])?;
+        Ok(cases)
+    }
+
+    fn read_what_can_be(request: &WhatIfRequest) -> (Self, Vec<Fault>) {
         let mut faults = Vec::new();
         let plan = plan(request, &mut faults);
         if request.scenarios.len() > SCENARIOS_MAX {
@@ -75,12 +107,10 @@ impl Asked {
             }
             cases.push(case);
         }
-        if faults.is_empty() { Ok(Self { plan, base: request.base, cases }) } else { Err(faults) }
+        (Self { plan, base: request.base, cases }, faults)
     }
 
-    /// The cases of a network as it is; `Err` holds everything that does not fit it. `bytes_max` bounds what
-    /// the experiment may count.
-    pub fn cases(&self, base: Situation, bytes_max: u64) -> Result<Vec<Case>, Vec<Fault>> {
+    fn applied(&self, base: Situation) -> Result<Vec<Case>, Vec<Fault>> {
         base.check().map_err(|errors| errors.iter().map(of_base).collect::<Vec<_>>())?;
         let base = Arc::new(base);
         let mut cases = Vec::new();
@@ -100,17 +130,21 @@ impl Asked {
                 Err(errors) => faults.extend(errors.iter().map(|error| of_scenario(pointer, error))),
             }
         }
-        let bytes: u64 = cases.iter().map(|case| self.bytes(&case.situation)).fold(0, u64::saturating_add);
-        if bytes > bytes_max {
-            let detail = format!(
-                "counting it may take {} MiB, and {} MiB are allowed (what_if.memory_bytes_max): ask for fewer \
-                 replications, cases or days",
-                bytes >> 20,
-                bytes_max >> 20
-            );
-            faults.push(at("/replications_max", detail));
-        }
         if faults.is_empty() { Ok(cases) } else { Err(faults) }
+    }
+
+    fn check_size(&self, cases: &[Case], bytes_max: u64) -> Result<(), Fault> {
+        let bytes: u64 = cases.iter().map(|case| self.bytes(&case.situation)).fold(0, u64::saturating_add);
+        if bytes <= bytes_max {
+            return Ok(());
+        }
+        let detail = format!(
+            "counting it may take {} MiB, and {} MiB are allowed (what_if.memory_bytes_max): ask for fewer \
+             replications, cases or days",
+            bytes >> 20,
+            bytes_max >> 20
+        );
+        Err(at("/replications_max", detail))
     }
 
     /// What the counts of all replications take at most.

@@ -248,23 +248,32 @@ impl WhatIf {
         if let Some(known) = self.known(&id, &request)? {
             return Ok(known);
         }
-        let asked = Asked::read(&request).map_err(WhatIfError::Wrong)?;
         let network = self.sources.network.clone().ok_or(WhatIfError::NoNetwork)?;
         let now = self.sources.clock.now();
-        let (start, live) = match request.from {
+        let (asked, start, live) = match request.from {
             Moment::Live => {
                 let published = self.sources.published.load_full();
                 let situation = Situation::of(&published.twin, &network, now, &Assumptions::default());
-                // Only to know that it can be done; it is made again when its turn comes.
-                asked.cases(situation, self.settings.memory_bytes_max).map_err(WhatIfError::Wrong)?;
-                (now, Some(published.twin.clone()))
+                // The cases only show that it can be done; they are made again when their turn comes.
+                let read = Asked::read_for(&request, situation, self.settings.memory_bytes_max);
+                let (asked, _) = read.map_err(WhatIfError::Wrong)?;
+                (asked, now, Some(published.twin.clone()))
             }
-            Moment::At(at) if at > now => {
-                let detail = format!("{at} has not come yet; it is {now}");
-                let fault = Fault { detail, pointer: Some("#/from/at".into()), ..Fault::default() };
-                return Err(WhatIfError::Wrong(vec![fault]));
+            Moment::At(at) => {
+                let mut faults = Vec::new();
+                if at > now {
+                    let detail = format!("{at} has not come yet; it is {now}");
+                    faults.push(Fault { detail, pointer: Some("#/from/at".into()), ..Fault::default() });
+                }
+                match Asked::read(&request) {
+                    Ok(asked) if faults.is_empty() => (asked, at, None),
+                    Ok(_) => return Err(WhatIfError::Wrong(faults)),
+                    Err(more) => {
+                        faults.extend(more);
+                        return Err(WhatIfError::Wrong(faults));
+                    }
+                }
             }
-            Moment::At(at) => (at, None),
         };
         let stop = Arc::new(AtomicBool::new(false));
         let job = Job { id: id.clone(), asked, created_at: now, start, live, network, stop: stop.clone() };

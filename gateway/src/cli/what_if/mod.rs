@@ -283,14 +283,13 @@ async fn remotely(configured: &Configured, flags: &RunFlags, request: &WhatIfReq
 fn locally(flags: &RunFlags, request: &WhatIfRequest, folder: &Path) -> Result<Done, Failure> {
     let wrong = |faults: Vec<Fault>| Failure::Usage(told(&faults, &flags.scenario));
     let network = gateway::network::load(folder)?;
-    let asked = Asked::read(request).map_err(wrong)?;
     let created_at = SystemClock.now();
     let start = flags.start.unwrap_or(created_at);
     let situation = Situation::from_network(&network, start, &Assumptions::default());
     let currency = situation.currency.clone();
     let defaults = gateway::config::WhatIf { threads: flags.threads, ..gateway::config::WhatIf::default() };
     let settings = Settings::from(&defaults);
-    let cases = asked.cases(situation, settings.memory_bytes_max).map_err(wrong)?;
+    let (asked, cases) = Asked::read_for(request, situation, settings.memory_bytes_max).map_err(wrong)?;
     let stop = Arc::new(AtomicBool::new(false));
     let outcomes = runtime()?.block_on(async {
         let called_off = stop.clone();
