@@ -134,7 +134,17 @@ fn the_running_demo_is_forked_followed_called_off_and_remembered() {
     // From live, by name, with a page and a table.
     let (report, table) = (file("html"), file("csv"));
     let output = demo.whatif(&[
-        "run", "--scenario", PORT_CLOSED, "--days", "70", "--replications", "16", "--report", &report, "--csv", &table,
+        "run",
+        "--scenario",
+        PORT_CLOSED,
+        "--days",
+        "70",
+        "--replications",
+        "16",
+        "--report",
+        &report,
+        "--csv",
+        &table,
         "--json",
     ]);
     let result = json_of(&output);
@@ -211,8 +221,22 @@ fn a_network_folder_needs_no_gateway_and_the_same_seed_gives_the_same_answer() {
     let network = concat!(env!("CARGO_MANIFEST_DIR"), "/../networks/demo");
     let run = |threads: &str, seed: &str| {
         let mut result = json_of(&whatif(&[
-            "run", "--from", network, "--start", "2026-11-23T00:00:00Z", "--scenario", "suez_closed", "--days", "56",
-            "--replications", "8", "--seed", seed, "--threads", threads, "--json",
+            "run",
+            "--from",
+            network,
+            "--start",
+            "2026-11-23T00:00:00Z",
+            "--scenario",
+            "suez_closed",
+            "--days",
+            "56",
+            "--replications",
+            "8",
+            "--seed",
+            seed,
+            "--threads",
+            threads,
+            "--json",
         ]));
         for name in ["id", "created_at", "ended_at"] {
             result.as_object_mut().expect("an object").remove(name);
@@ -223,7 +247,16 @@ fn a_network_folder_needs_no_gateway_and_the_same_seed_gives_the_same_answer() {
     assert_eq!(one, run("3", "7"));
     assert_ne!(one["results"], run("1", "8")["results"]);
     let goal = json_of(&whatif(&[
-        "run", "--from", network, "--days", "28", "--replications", "4", "--goal", "demand=2%", "--json",
+        "run",
+        "--from",
+        network,
+        "--days",
+        "28",
+        "--replications",
+        "4",
+        "--goal",
+        "demand=2%",
+        "--json",
     ]));
     let demand = goal["results"][0]["kpis"].as_array().expect("kpis").iter().find(|kpi| kpi["kpi"] == "demand");
     let demand = demand.expect("demand");

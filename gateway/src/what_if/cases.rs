@@ -60,15 +60,11 @@ impl Asked {
 
     /// Reads a request and makes its cases; `Err` holds everything that is wrong with it or does not fit the
     /// network, so that a fault in one scenario does not hide those in another.
-    pub fn read_for(
-        request: &WhatIfRequest,
-        base: Situation,
-        bytes_max: u64,
-    ) -> Result<(Self, Vec<Case>), Vec<Fault>> {
+    pub fn read_for(request: &WhatIfRequest, base: Situation, bytes_max: u64) -> Result<(Self, Vec<Case>), Vec<Fault>> {
         let (asked, mut faults) = Self::read_what_can_be(request);
         match asked.applied(base) {
             Ok(cases) if faults.is_empty() => {
-                asked.check_size(&cases, bytes_max).map_err(|fault| vec![fault])?;
+                asked.check_size(&cases, bytes_max)?;
                 return Ok((asked, cases));
             }
             Ok(_) => {}
@@ -81,7 +77,7 @@ impl Asked {
     /// the experiment may count.
     pub fn cases(&self, base: Situation, bytes_max: u64) -> Result<Vec<Case>, Vec<Fault>> {
         let cases = self.applied(base)?;
-        self.check_size(&cases, bytes_max).map_err(|fault| vec![fault])?;
+        self.check_size(&cases, bytes_max)?;
         Ok(cases)
     }
 
@@ -133,7 +129,7 @@ impl Asked {
         if faults.is_empty() { Ok(cases) } else { Err(faults) }
     }
 
-    fn check_size(&self, cases: &[Case], bytes_max: u64) -> Result<(), Fault> {
+    fn check_size(&self, cases: &[Case], bytes_max: u64) -> Result<(), Vec<Fault>> {
         let bytes: u64 = cases.iter().map(|case| self.bytes(&case.situation)).fold(0, u64::saturating_add);
         if bytes <= bytes_max {
             return Ok(());
@@ -144,7 +140,7 @@ impl Asked {
             bytes >> 20,
             bytes_max >> 20
         );
-        Err(at("/replications_max", detail))
+        Err(vec![at("/replications_max", detail)])
     }
 
     /// What the counts of all replications take at most.

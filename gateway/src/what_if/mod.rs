@@ -30,7 +30,8 @@ use ::twin::network::Network;
 use arc_swap::ArcSwap;
 use firmware_schemas::api::Fault;
 use firmware_schemas::api::what_if::{
-    Moment, OperationKind, OperationState, OperationView, PageLanguage, WhatIfHead, WhatIfRequest, WhatIfResult, WhatIfSeries,
+    Moment, OperationKind, OperationState, OperationView, PageLanguage, WhatIfHead, WhatIfRequest, WhatIfResult,
+    WhatIfSeries,
 };
 use firmware_schemas::id::OperationId;
 use firmware_schemas::quantity::Timestamp;
@@ -339,11 +340,6 @@ impl WhatIf {
     pub fn results(&self) -> Vec<(u64, WhatIfHead)> {
         let state = self.state();
         state.operations.iter().rev().filter_map(|(number, it)| Some((*number, it.head.clone()?))).collect()
-    }
-
-    /// How many wait.
-    pub fn n_waiting(&self) -> usize {
-        self.state().queue.len()
     }
 
     /// Resolves to true when nothing more will happen.

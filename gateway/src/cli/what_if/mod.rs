@@ -323,7 +323,8 @@ fn locally(flags: &RunFlags, request: &WhatIfRequest, folder: &Path) -> Result<D
     };
     let summary = Summary::of(head, &cases, &outcomes);
     let head = &summary.result.head;
-    let report = flags.report.is_some().then(|| report::html(head, &cases, &outcomes, flags.language.page()).into_bytes());
+    let report =
+        flags.report.is_some().then(|| report::html(head, &cases, &outcomes, flags.language.page()).into_bytes());
     let csv = flags.csv.is_some().then(|| report::csv(&outcomes).into_bytes());
     Ok(Done { report, csv, result: summary.result })
 }

@@ -213,7 +213,8 @@ impl Plane {
             limits,
         });
         let core = Mutex::new(Core { control, journal });
-        let plane = Arc::new(Self { core, store, published, hub, health, clock, router, what_if, tenant, _folder: folder });
+        let plane =
+            Arc::new(Self { core, store, published, hub, health, clock, router, what_if, tenant, _folder: folder });
         plane.step(Event::NetworkGiven(facts(network)));
         let weak = Arc::downgrade(&plane);
         tokio::spawn(async move {

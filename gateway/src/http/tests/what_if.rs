@@ -104,7 +104,8 @@ async fn an_experiment_is_asked_for_followed_and_read() {
 async fn everything_wrong_with_the_scenarios_is_said_at_once_and_nothing_is_started() {
     let plane = Plane::new(|_| {});
     let wrong = CLOSED.replace("WH-HAM", "NOWHERE");
-    let object = json!({ "name": "x", "story": "y", "change": [{ "kind": "site_closed", "sites": [] , "from": "soon" }] });
+    let object =
+        json!({ "name": "x", "story": "y", "change": [{ "kind": "site_closed", "sites": [] , "from": "soon" }] });
     let check = async |body: Json, expected: &[(&str, Option<u64>)]| {
         let answer = plane.post("/v1/what-if", Some("k1"), &body.to_string()).await;
         assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{body}: {answer:?}");
