@@ -34,6 +34,8 @@ macro_rules! choice {
     };
 }
 
+pub mod what_if;
+
 /// Some of a list, in a fixed order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -281,4 +283,10 @@ pub struct Fault {
     /// In a header: its name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub header: Option<String>,
+    /// In a text that stands in the body, such as a scenario: the line, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u64>,
+    /// In such a text: the field, such as `change[1].factor`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
 }

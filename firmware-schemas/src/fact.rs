@@ -369,6 +369,38 @@ pub enum FactError {
 }
 
 impl Fact {
+    /// When it became known, by the clock of the gateway; `None` where the fact does not say, as definitions do
+    /// not: those were known when the fact after them was.
+    pub fn known_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::NetworkDefined(_)
+            | Self::SitesDefined(_)
+            | Self::LanesDefined(_)
+            | Self::SkusDefined(_)
+            | Self::VehiclesDefined(_)
+            | Self::DevicesDefined(_)
+            | Self::StockDefined(_)
+            | Self::SeriesDefined { .. } => None,
+            Self::ShipmentsDefined { at, .. }
+            | Self::DeviceSeen { at, .. }
+            | Self::CommandDelivered { at, .. }
+            | Self::QuarantineResolved { at, .. }
+            | Self::AlertRaised { at, .. }
+            | Self::AlertUpdated { at, .. }
+            | Self::AlertAcknowledged { at, .. }
+            | Self::AlertCleared { at, .. } => Some(*at),
+            Self::DeviceBorn { received_at, .. }
+            | Self::DeviceStatus { received_at, .. }
+            | Self::Readings { received_at, .. }
+            | Self::Positioned { received_at, .. }
+            | Self::Happened { received_at, .. }
+            | Self::SettingsReported { received_at, .. }
+            | Self::CommandAnswered { received_at, .. }
+            | Self::Quarantined { received_at, .. } => Some(*received_at),
+            Self::CommandIssued { command, .. } => Some(command.issued_at),
+        }
+    }
+
     /// Appends the fact's bytes to `out`.
     pub fn encode_into(&self, out: &mut Vec<u8>) -> Result<(), FactError> {
         out.push(FACT_VERSION);

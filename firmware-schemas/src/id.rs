@@ -167,6 +167,10 @@ id! {
     /// One command to a device; also its idempotency key.
     CommandId
 }
+id! {
+    /// One operation that takes longer than a request; also its idempotency key.
+    OperationId
+}
 
 #[cfg(test)]
 mod tests {

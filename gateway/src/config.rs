@@ -63,6 +63,8 @@ section! {
         ingest: Ingest = Ingest::default(),
         /// The rules for alerts.
         alerts: Alerts = Alerts::default(),
+        /// What-if experiments.
+        what_if: WhatIf = WhatIf::default(),
     }
 }
 section! {
@@ -289,6 +291,19 @@ section! {
         late_secs: u64 = 1_800,
         /// How late before it is critical.
         late_critical_secs: u64 = 86_400,
+    }
+}
+section! {
+    /// What-if experiments.
+    WhatIf {
+        /// Threads that an experiment runs on, behind everything else; 0 is half of the machine's cores.
+        threads: usize = 0,
+        /// Operations that are kept with their results; the oldest that has ended is forgotten first.
+        kept: usize = 50,
+        /// Experiments that wait for the one under way; one more is answered 503.
+        queue_max: usize = 16,
+        /// What an experiment may take for its counts; one that would take more is refused.
+        memory_bytes_max: u64 = 1 << 30,
     }
 }
 
@@ -518,6 +533,9 @@ impl Config {
             ("journal.snapshot_facts", self.journal.snapshot_facts == 0),
             ("store.retention_days", self.store.retention_days == 0),
             ("store.head_points_max", self.store.head_points_max == 0),
+            ("what_if.kept", self.what_if.kept == 0),
+            ("what_if.queue_max", self.what_if.queue_max == 0),
+            ("what_if.memory_bytes_max", self.what_if.memory_bytes_max < 1 << 20),
         ] {
             if is_zero {
                 return wrong(key, "is too small");

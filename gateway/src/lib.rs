@@ -23,3 +23,4 @@ pub mod recover;
 pub mod runtime;
 pub mod server;
 pub mod store;
+pub mod what_if;

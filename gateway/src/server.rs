@@ -2,6 +2,7 @@
 
 use crate::config::{BrokerKind, Config, ConfigError};
 use crate::control::ControlConfig;
+use crate::disk::Folder;
 use crate::http::stream::Hub;
 use crate::http::{App, Limits, Published};
 use crate::ingest::broker::{Broker, BrokerConfig, BrokerError, TlsListen};
@@ -17,6 +18,8 @@ use crate::ports::{Bus, Clock};
 use crate::readings::{FeedParts, Readings, StopFeed};
 use crate::recover::{RecoverError, journal_disk, recover_from};
 use crate::runtime::{Parts, Plane, PlaneError, RuntimeConfig};
+use crate::what_if::shelf::WHAT_IF_FOLDER;
+use crate::what_if::{Runner, Settings, Sources, WhatIf};
 use arc_swap::ArcSwap;
 use firmware_schemas::quantity::Timestamp;
 use std::net::SocketAddr;
@@ -70,6 +73,14 @@ pub enum StartError {
     /// A thread could not be started.
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
+    /// What is kept of what-if experiments.
+    #[error("what-if results in {}: {source}", folder.display())]
+    WhatIf {
+        /// Where.
+        folder: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
     /// The HTTP port.
     #[error("cannot listen for HTTP on {address}: {source}")]
     Http {
@@ -91,6 +102,7 @@ enum Mqtt {
 /// A running gateway.
 pub struct Server {
     plane: Plane,
+    experiments: Runner,
     stop_feed: Option<StopFeed>,
     mqtt: Mqtt,
     http: JoinHandle<()>,
@@ -135,7 +147,7 @@ impl Server {
         let recovered = recover_from(disk.clone(), store.as_ref(), journal_config, &crate::clock::SystemClock)
             .map_err(in_folder)?;
         let clock = clock(crate::recover::newest_time(&recovered.twin));
-        let network = match network {
+        let definitions = match network {
             Some(network) => recovered.twin.define(network, clock.now()),
             None => Vec::new(),
         };
@@ -146,6 +158,16 @@ impl Server {
         published.store(Arc::new(Published { twin: recovered.twin.clone(), delta_seq }));
         let hub = Arc::new(Hub::new(config.http.stream_changes_max, delta_seq));
         let (mqtt, bus, mqtt_address) = start_mqtt(config, inbound_sender, clock.clone(), &health, &metrics)?;
+        let sources = Sources {
+            published: published.clone(),
+            journal: recovered.journal.reader(),
+            snapshots: disk.clone(),
+            network: network.cloned().map(Arc::new),
+            clock: clock.clone(),
+        };
+        let shelf = Folder::open(config.data_folder.join(WHAT_IF_FOLDER)).map_err(|why| in_folder(why.into()))?;
+        let kept = |source| StartError::WhatIf { folder: config.data_folder.join(WHAT_IF_FOLDER), source };
+        let what_if = WhatIf::open(Settings::from(&config.what_if), sources, Arc::new(shelf)).map_err(kept)?;
         let limits = Limits { cors_origins: config.http.cors_origins.clone(), ..Limits::default() };
         let app = App {
             tenant: tenant.clone(),
@@ -158,6 +180,8 @@ impl Server {
             health: health.clone(),
             metrics: metrics.clone(),
             reads: App::reads(&limits),
+            what_if: what_if.clone(),
+            followers: App::followers(&limits),
             limits: limits.clone(),
         };
         let streams = hub.clone();
@@ -190,9 +214,10 @@ impl Server {
             hub,
             health: health.clone(),
             metrics,
-            network,
+            network: definitions,
         };
         let plane = Plane::start(parts, runtime_config(config))?;
+        let experiments = what_if.start().map_err(StartError::Thread)?;
         let stop_feed = readings.start_feed(feed_parts)?;
         let (stop_http, stopped) = watch::channel(false);
         let http = tokio::spawn(crate::http::serve(listener, crate::http::router(app), streams, limits, async move {
@@ -201,7 +226,7 @@ impl Server {
             drop(stopped.wait_for(|stop| *stop).await);
         }));
         info!(%http_address, ?mqtt_address, "ready");
-        Ok(Self { plane, stop_feed, mqtt, http, stop_http, http_address, mqtt_address, health, published })
+        Ok(Self { plane, experiments, stop_feed, mqtt, http, stop_http, http_address, mqtt_address, health, published })
     }
 
     /// Where HTTP listens.
@@ -232,10 +257,11 @@ impl Server {
     /// Stops in order: no new messages, what was taken is made durable and acknowledged, the twin is saved,
     /// HTTP ends.
     pub async fn stop(self) -> Result<(), PlaneError> {
-        let Self { plane, stop_feed, mqtt, http, stop_http, .. } = self;
+        let Self { plane, experiments, stop_feed, mqtt, http, stop_http, .. } = self;
         // The plane first: what it took is made durable, and its acknowledgements wait at the broker's door.
         let result = tokio::task::spawn_blocking(move || {
             let result = plane.stop();
+            experiments.stop();
             // Then its readings, as far as they are taken within a moment.
             if let Some(stop) = stop_feed {
                 stop();

@@ -11,3 +11,4 @@ mod influx;
 mod mapped;
 mod no_loss;
 mod retail;
+mod what_if;

@@ -12,6 +12,7 @@ mod influx;
 mod network;
 mod serve;
 mod verify;
+mod what_if;
 
 use clap::{Args, Parser, Subcommand};
 use gateway::config::{ConfigError, Loaded, load};
@@ -26,6 +27,10 @@ pub(crate) enum Failure {
     Failed(anyhow::Error),
     /// It cannot be done as it was asked for: 2.
     Usage(anyhow::Error),
+    /// There is no such thing: 3.
+    NotFound(anyhow::Error),
+    /// It contradicts what is so: 4.
+    Conflict(anyhow::Error),
     /// Nobody answers: 5.
     Unreachable(anyhow::Error),
     /// It checked, and found problems, which it has printed: 6.
@@ -78,6 +83,9 @@ enum Command {
     /// Work with network folders.
     #[command(subcommand)]
     Network(network::Command),
+    /// Ask what would be: run the network forward in scenarios, from now, from the past, or from its folder.
+    #[command(name = "whatif", subcommand)]
+    WhatIf(what_if::Command),
     /// Bring in data from elsewhere.
     #[command(subcommand)]
     Import(import::Command),
@@ -123,6 +131,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Doctor(flags) => doctor::run(&configured, &flags),
         Command::Config(command) => config::run(&configured, &command),
         Command::Network(command) => network::run(&configured, &command),
+        Command::WhatIf(command) => what_if::run(&configured, &command),
         Command::Import(command) => import::run(&configured, &command),
         #[cfg(feature = "influxdb2")]
         Command::Influx(command) => influx::run(&configured, &command),
@@ -132,6 +141,8 @@ pub(crate) fn run() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Failed(why)) => told(&why, 1),
         Err(Failure::Usage(why)) => told(&why, 2),
+        Err(Failure::NotFound(why)) => told(&why, 3),
+        Err(Failure::Conflict(why)) => told(&why, 4),
         Err(Failure::Unreachable(why)) => told(&why, 5),
         Err(Failure::FoundProblems) => ExitCode::from(6),
     }

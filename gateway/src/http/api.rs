@@ -187,6 +187,24 @@ impl Api {
         F: Fn(Call<P, (), B>) -> Answered + Clone + Send + Sync + 'static,
         Answered: Future<Output = Result<Answer<R>, Problem>> + Send + 'static,
     {
+        self.post_refused_as(about, success, key, &[], handler);
+    }
+
+    /// `POST` with kinds of problems that not every `POST` has.
+    pub(super) fn post_refused_as<P, B, R, F, Answered>(
+        &mut self,
+        about: About,
+        success: StatusCode,
+        key: Key,
+        more: &[Kind],
+        handler: F,
+    ) where
+        P: Params,
+        B: Input,
+        R: Serialize + JsonSchema + Send + 'static,
+        F: Fn(Call<P, (), B>) -> Answered + Clone + Send + Sync + 'static,
+        Answered: Future<Output = Result<Answer<R>, Problem>> + Send + 'static,
+    {
         let route = post(move |State(app): State<Arc<App>>, request: Request| async move {
             let (mut parts, body) = request.into_parts();
             let (path, ()) = read_params(&mut parts).await?;
@@ -223,6 +241,7 @@ impl Api {
         let ok =
             json!({ "description": "Done, and durable.", "content": { "application/json": { "schema": schema } } });
         let mut kinds = vec![Kind::CrossSite, Kind::Conflict, Kind::Unavailable, Kind::TimedOut, Kind::BadHeader];
+        kinds.extend(more);
         if input.is_some() {
             kinds.extend([Kind::BadBody, Kind::TooLarge, Kind::UnsupportedMediaType]);
         }
@@ -323,6 +342,7 @@ impl Api {
                 { "name": "alerts", "description": "What needs a person." },
                 { "name": "quarantine", "description": "Payloads that were refused, kept with the reason." },
                 { "name": "live", "description": "Everything at once, and then what changes." },
+                { "name": "what-if", "description": "What would be: scenarios, experiments, results." },
                 { "name": "operations", "description": "How the gateway itself is." },
             ],
             "paths": self.paths,

@@ -74,6 +74,9 @@ kinds! {
     TooLarge = "too_large", PAYLOAD_TOO_LARGE, "The body is too large";
     /// The body must be JSON, and the header `Content-Type` must say so.
     UnsupportedMediaType = "unsupported_media_type", UNSUPPORTED_MEDIA_TYPE, "The body must be application/json";
+    /// A scenario cannot be read, or does not fit the network, or an experiment is asked for that cannot be made;
+    /// `errors` names everything at once: the place in the body, and within a scenario's text line and field.
+    BadScenario = "bad_scenario", UNPROCESSABLE_ENTITY, "The experiment cannot be made";
     /// A bug of ours, or damage on the disk. The gateway's log has the rest.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Something is wrong here";
     /// The gateway cannot do it at the moment: too much is under way, or nothing can be stored. `/readyz` says
@@ -139,7 +142,7 @@ impl Problem {
         Self { errors: vec![fault], ..Self::new(Kind::BadBody, detail) }
     }
 
-    fn document(&self, instance: String) -> Document {
+    pub(crate) fn document(&self, instance: String) -> Document {
         Document {
             kind: format!("/problems/{}", self.kind.name()),
             title: self.kind.title().into(),

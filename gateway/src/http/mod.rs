@@ -3,6 +3,7 @@
 //! ```text
 //! GET  ─▶ api ─▶ twin, readings, alerts, quarantine, commands ─▶ published twin, store, journal
 //! POST ─▶ api ─▶ Asked ─▶ (bounded queue) ─▶ the core thread ─▶ journal ─▶ Reply
+//! POST /v1/what-if ─▶ what_if ─▶ (bounded queue) ─▶ the thread of experiments ─▶ results on disk
 //! GET /v1/stream ─▶ stream: a snapshot, then deltas from the Hub's ring
 //! ```
 //!
@@ -26,6 +27,7 @@ mod readings;
 mod serve;
 mod snapshot;
 mod twin;
+mod what_if;
 
 #[cfg(test)]
 mod tests;
@@ -39,6 +41,7 @@ use crate::instrument::{Health, Metrics};
 use crate::journal::JournalReader;
 use crate::ports::Clock;
 use crate::store::Store;
+use crate::what_if::WhatIf;
 use ::twin::Twin;
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -139,12 +142,21 @@ pub struct App {
     pub limits: Limits,
     /// Permits for blocking reads; [`App::reads`] makes it.
     pub reads: Arc<Semaphore>,
+    /// What-if experiments.
+    pub what_if: Arc<WhatIf>,
+    /// Permits for those who follow operations; [`App::followers`] makes it.
+    pub followers: Arc<Semaphore>,
 }
 
 impl App {
     /// The permits for blocking reads that these limits allow.
     pub fn reads(limits: &Limits) -> Arc<Semaphore> {
         Arc::new(Semaphore::new(limits.reads_max.max(1)))
+    }
+
+    /// The permits for streams of operations that these limits allow.
+    pub fn followers(limits: &Limits) -> Arc<Semaphore> {
+        Arc::new(Semaphore::new(limits.streams_max))
     }
 
     /// Asks the core, and waits for what follows to be durable.
@@ -199,6 +211,7 @@ pub fn router(app: App) -> Router {
     alerts::add_to(&mut api);
     quarantine::add_to(&mut api);
     stream::add_to(&mut api);
+    what_if::add_to(&mut api);
     operations::add_to(&mut api);
     let (endpoints, document) = api.finish();
     let endpoints = endpoints.layer(middleware::from_fn_with_state(Arc::clone(&app), time_out));

@@ -94,6 +94,7 @@ words!(
     firmware_schemas::id::ShipmentId,
     firmware_schemas::id::MetricName,
     firmware_schemas::id::CommandId,
+    firmware_schemas::id::OperationId,
     firmware_schemas::network::SiteKind,
     firmware_schemas::network::Mode,
     firmware_schemas::network::VehicleKind,
@@ -105,6 +106,8 @@ words!(
     firmware_schemas::view::ShipmentState,
     firmware_schemas::view::AlertState,
     firmware_schemas::api::CommandState,
+    firmware_schemas::api::what_if::Division,
+    firmware_schemas::api::what_if::PageLanguage,
 );
 
 impl Param for Timestamp {

@@ -52,6 +52,7 @@ pub use policy::CommitPolicy;
 pub use reader::{JournalReader, ReadError, Record, Records};
 pub use recovery::{JournalError, Recovery, Verify};
 pub use replace::ReplaceError;
+pub(crate) use replace::replace;
 pub use writer::{AppendError, CommitError, DropError, Journal, Pending};
 
 use std::fmt;

@@ -29,7 +29,7 @@ pub enum ReplaceError {
 }
 
 /// Gives `name` the content of `parts`, one after the other, by way of `temporary`.
-pub(super) fn replace(disk: &dyn Disk, name: &str, temporary: &str, parts: &[&[u8]]) -> Result<(), ReplaceError> {
+pub(crate) fn replace(disk: &dyn Disk, name: &str, temporary: &str, parts: &[&[u8]]) -> Result<(), ReplaceError> {
     let result = write_and_rename(disk, name, temporary, parts);
     if result.is_err() {
         match disk.remove(temporary) {

@@ -56,6 +56,10 @@ async fn answers_are_what_the_document_says() {
     let plane = Plane::new(|_| {});
     plane.hear_temperature(0, 4.5);
     plane.hear("portolan/v1/acme/WH-HAM/COLD-1/telemetry", "no frame");
+    plane.what_if.start().unwrap();
+    let body = r#"{"scenarios": [{"library": "promotion_30_percent"}], "days": 7, "replications_min": 4}"#;
+    plane.post("/v1/what-if", Some("k1"), body).await.ok();
+    plane.get("/v1/operations/k1/events").await; // read to its end
     let document = plane.get("/openapi.json").await.ok();
     for (template, path) in [
         ("/v1/network", "/v1/network"),
@@ -73,6 +77,12 @@ async fn answers_are_what_the_document_says() {
         ("/v1/devices/{device}/metrics/{metric}/readings", "/v1/devices/COLD-1/metrics/temperature/readings"),
         ("/v1/devices/{device}/metrics/{metric}/latest", "/v1/devices/COLD-1/metrics/temperature/latest"),
         ("/v1/devices/{device}/metrics/{metric}/buckets", "/v1/devices/COLD-1/metrics/temperature/buckets"),
+        ("/v1/scenarios", "/v1/scenarios"),
+        ("/v1/operations", "/v1/operations"),
+        ("/v1/operations/{id}", "/v1/operations/k1"),
+        ("/v1/what-if", "/v1/what-if"),
+        ("/v1/what-if/{id}", "/v1/what-if/k1?by=site"),
+        ("/v1/what-if/{id}/series", "/v1/what-if/k1/series"),
         ("/readyz", "/readyz"),
     ] {
         let escaped = template.replace('/', "~1");

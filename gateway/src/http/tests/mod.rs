@@ -6,4 +6,5 @@ mod problems;
 mod reads;
 mod serving;
 mod streams;
+mod what_if;
 mod writes;

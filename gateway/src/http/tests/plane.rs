@@ -10,6 +10,7 @@ use crate::journal::test_folder::TestFolder;
 use crate::journal::{Journal, JournalConfig, JournalReader};
 use crate::ports::Clock;
 use crate::store::{EmbeddedStore, Point, Store, StoreConfig, Upkeep};
+use crate::what_if::{Settings, Sources, WhatIf};
 use ::twin::Twin;
 use ::twin::alert::AlertRules;
 use ::twin::network::{Network, parse};
@@ -69,11 +70,13 @@ pub(super) struct Plane {
     pub(super) health: Arc<Health>,
     pub(super) clock: Arc<StandingClock>,
     pub(super) router: Router,
+    /// Its thread is not started.
+    pub(super) what_if: Arc<WhatIf>,
     tenant: TenantId,
     _folder: TestFolder,
 }
 
-const NETWORK: [(&str, &str); 7] = [
+const NETWORK: [(&str, &str); 8] = [
     (
         "network.toml",
         "format = 1\nname = \"Test\"\ntenant = \"acme\"\ncurrency = \"EUR\"\ntime_zone = \"Europe/Berlin\"\n",
@@ -123,6 +126,13 @@ const NETWORK: [(&str, &str); 7] = [
          GPS-1,WH-HAM,tracker,TRUCK-1,30,speed:km/h:float\n\
          SCAN-1,WH-HAM,scanner,,300,\n",
     ),
+    (
+        "demand.csv",
+        "site,sku,rate_per_day,order_size,order_size_cv2,seasonality\n\
+         SHOP-1,TEA-01,3,1.4,0.5,\n\
+         SHOP-1,MILK-01,2,1.4,0.5,\n\
+         SHOP-2,TEA-01,1,1.4,0.5,\n",
+    ),
 ];
 
 fn facts(network: &Network) -> Vec<Fact> {
@@ -153,6 +163,7 @@ impl Plane {
         let clock = Arc::new(StandingClock(AtomicI64::new(start.as_nanos())));
         let folder = TestFolder::new("http");
         let disk = Arc::new(Folder::open(folder.path().join("journal")).unwrap());
+        let snapshots = disk.clone();
         let (journal, _) = Journal::open(disk, JournalConfig::default()).unwrap();
         let disk = Arc::new(Folder::open(folder.path().join("store")).unwrap());
         let config = StoreConfig { upkeep: Upkeep::Inline, ..StoreConfig::default() };
@@ -174,6 +185,18 @@ impl Plane {
             health.ready(part, "well");
         }
         let (requests, mut asked) = mpsc::channel(4);
+        let what_if = WhatIf::open(
+            Settings { threads: 2, kept: 4, queue_max: 2, memory_bytes_max: 1 << 28 },
+            Sources {
+                published: published.clone(),
+                journal: journal.reader(),
+                snapshots,
+                network: Some(Arc::new(network.clone())),
+                clock: clock.clone(),
+            },
+            Arc::new(Folder::open(folder.path().join("what-if")).unwrap()),
+        )
+        .unwrap();
         let router = router(App {
             tenant: tenant.clone(),
             published: published.clone(),
@@ -185,10 +208,13 @@ impl Plane {
             health: health.clone(),
             metrics: Arc::new(Metrics::new()),
             reads: App::reads(&limits),
+            what_if: what_if.clone(),
+            followers: App::followers(&limits),
             limits,
         });
         let core = Mutex::new(Core { control, journal });
-        let plane = Arc::new(Self { core, store, published, hub, health, clock, router, tenant, _folder: folder });
+        let plane =
+            Arc::new(Self { core, store, published, hub, health, clock, router, what_if, tenant, _folder: folder });
         plane.step(Event::NetworkGiven(facts(network)));
         let weak = Arc::downgrade(&plane);
         tokio::spawn(async move {
@@ -286,6 +312,12 @@ impl Plane {
             request = request.header("Content-Type", "application/json");
         }
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+}
+
+impl Drop for Plane {
+    fn drop(&mut self) {
+        self.what_if.close();
     }
 }
 

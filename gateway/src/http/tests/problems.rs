@@ -140,6 +140,8 @@ fn deaf(
         health: Arc::new(Health::new(plane.clock.clone())),
         metrics: Arc::new(Metrics::new()),
         reads: App::reads(&limits),
+        what_if: plane.what_if.clone(),
+        followers: App::followers(&limits),
         limits,
     };
     (router(app), asked)

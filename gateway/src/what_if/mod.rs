@@ -1,0 +1,579 @@
+//! What-if experiments: asked for over HTTP, run one at a time behind everything else, kept with their results.
+//!
+//! ```text
+//! POST ─▶ ask: read, fork the published twin, apply the scenarios ─▶ (bounded queue) ─▶ thread `what-if`
+//!                    └─ all that is wrong, and nothing is started             │ experiment::run
+//! GET …/events ◀── watch of the operation ◀───────────────────────────────────┤
+//! GET result, series, report ◀── shelf (a folder) ◀── summary, report ◀───────┘
+//! ```
+//!
+//! The live twin is never touched: a fork is a clone that shares its columns. An accepted operation is durable,
+//! and so is a result before its operation is seen to have succeeded. What was not done when the gateway
+//! stopped has failed, and says so: the moment that it would have begun with is gone.
+
+pub mod cases;
+pub mod library;
+pub mod report;
+pub mod shelf;
+pub mod summary;
+
+use self::cases::{Asked, Case};
+use self::shelf::{File, Record, Shelf};
+use self::summary::{Parts, Summary};
+use crate::http::Published;
+use crate::http::error::Problem;
+use crate::journal::{JournalReader, ReplaceError};
+use crate::ports::{Clock, Disk};
+use crate::recover::{RecoverError, rebuild_at};
+use ::twin::Twin;
+use ::twin::network::Network;
+use arc_swap::ArcSwap;
+use firmware_schemas::api::Fault;
+use firmware_schemas::api::what_if::{
+    Moment, OperationKind, OperationState, OperationView, PageLanguage, WhatIfHead, WhatIfRequest, WhatIfResult,
+    WhatIfSeries,
+};
+use firmware_schemas::id::OperationId;
+use firmware_schemas::quantity::Timestamp;
+use serde::de::DeserializeOwned;
+use sim::experiment::{Outcome, Progress};
+use sim::situation::{Assumptions, Situation};
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::watch;
+use tracing::{error, info, warn};
+
+/// How nice its threads are to all others (0 to 19).
+const NICE: i32 = 10;
+
+/// Why an experiment was not taken, or could not be done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WhatIfError {
+    /// Something is wrong with what was asked.
+    #[error("{} thing(s) are wrong with what was asked; the first: {}", .0.len(), first(.0))]
+    Wrong(Vec<Fault>),
+    /// The key was used for something else.
+    #[error("operation {0} was asked for before, with another body")]
+    KeyTaken(OperationId),
+    /// Too many wait.
+    #[error("{0} experiments wait already, the most allowed")]
+    QueueFull(usize),
+    /// The gateway is about to end.
+    #[error("the gateway is shutting down")]
+    Stopping,
+    /// There is no demand to simulate.
+    #[error("this gateway was started without a network folder, so the demand of its customers is not known")]
+    NoNetwork,
+    /// The state of the past cannot be had.
+    #[error(transparent)]
+    Past(#[from] RecoverError),
+    /// The folder cannot be written.
+    #[error("what-if results cannot be kept: {0}")]
+    Keep(#[from] ReplaceError),
+    /// The folder cannot be read.
+    #[error("what-if results cannot be read: {0}")]
+    Read(#[from] io::Error),
+    /// What is kept is not what was written, or cannot be written.
+    #[error("what-if results and JSON: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A bug of ours.
+    #[error("a bug of ours, while it was run: {0}")]
+    Panicked(String),
+    /// The gateway was stopped before it was done.
+    #[error("the gateway was stopped before it was done; ask for it again")]
+    Interrupted,
+    /// No such operation.
+    #[error("there is no operation {:?}", .0.as_str())]
+    Unknown(OperationId),
+    /// It has no result, and may get one.
+    #[error("operation {id} is {state:?}, and has no result")]
+    NoResult {
+        /// Which.
+        id: OperationId,
+        /// How it stands.
+        state: OperationState,
+    },
+}
+
+fn first(faults: &[Fault]) -> &str {
+    faults.first().map_or("", |fault| &fault.detail)
+}
+
+/// How much is allowed.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Threads of an experiment, at least 1.
+    pub threads: usize,
+    /// Operations that are kept.
+    pub kept: usize,
+    /// Experiments that may wait.
+    pub queue_max: usize,
+    /// What an experiment may count.
+    pub memory_bytes_max: u64,
+}
+
+impl From<&crate::config::WhatIf> for Settings {
+    fn from(config: &crate::config::WhatIf) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = if config.threads == 0 { cores.div_ceil(2) } else { config.threads };
+        let crate::config::WhatIf { kept, queue_max, memory_bytes_max, .. } = *config;
+        Self { threads, kept, queue_max, memory_bytes_max }
+    }
+}
+
+/// What experiments begin with.
+pub struct Sources {
+    /// The twin as far as it is durable.
+    pub published: Arc<ArcSwap<Published>>,
+    /// The past.
+    pub journal: JournalReader,
+    /// Where its snapshots are.
+    pub snapshots: Arc<dyn Disk>,
+    /// The network as it was loaded, with the demand of its customers.
+    pub network: Option<Arc<Network>>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// All experiments: those that wait, the one under way, and those that have ended.
+pub struct WhatIf {
+    settings: Settings,
+    sources: Sources,
+    shelf: Shelf,
+    state: Mutex<State>,
+    work: Condvar,
+    /// Held while an operation is taken, so that a key is taken once.
+    asking: Mutex<()>,
+    /// True once nothing more will happen.
+    closed: watch::Sender<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    operations: BTreeMap<u64, Operation>,
+    numbers: BTreeMap<OperationId, u64>,
+    queue: VecDeque<(u64, Job)>,
+    stopping: bool,
+}
+
+struct Operation {
+    request: WhatIfRequest,
+    view: watch::Sender<OperationView>,
+    stop: Arc<AtomicBool>,
+    head: Option<WhatIfHead>,
+}
+
+/// What is to be run. A fork shares its columns with the live twin, so that waiting costs little.
+struct Job {
+    id: OperationId,
+    asked: Asked,
+    created_at: Timestamp,
+    start: Timestamp,
+    live: Option<Twin>,
+    network: Arc<Network>,
+    stop: Arc<AtomicBool>,
+}
+
+/// A thread that runs experiments, until it is stopped.
+pub struct Runner {
+    what_if: Arc<WhatIf>,
+    thread: JoinHandle<()>,
+}
+
+impl Runner {
+    /// Calls off what is under way, and waits for the thread. What was not done is seen as failed after a restart.
+    pub fn stop(self) {
+        self.what_if.close();
+        if self.thread.join().is_err() {
+            warn!("the thread of what-if experiments panicked");
+        }
+    }
+}
+
+impl WhatIf {
+    /// Loads what is kept on `disk`.
+    pub fn open(settings: Settings, sources: Sources, disk: Arc<dyn Disk>) -> io::Result<Arc<Self>> {
+        let shelf = Shelf::new(disk);
+        let mut state = State::default();
+        for mut record in shelf.load()? {
+            if !record.view.state.is_final() {
+                record.view = failed(record.view, WhatIfError::Interrupted, sources.clock.now());
+                if let Err(error) = keep(&shelf, &record) {
+                    warn!(%error, id = %record.view.id, "that a what-if experiment was interrupted is not kept");
+                }
+            }
+            let Record { number, request, view, head } = record;
+            state.numbers.insert(view.id.clone(), number);
+            let view = watch::Sender::new(view);
+            state.operations.insert(number, Operation { request, view, stop: Arc::default(), head });
+        }
+        let what_if = Self {
+            settings,
+            sources,
+            shelf,
+            state: Mutex::new(state),
+            work: Condvar::new(),
+            asking: Mutex::new(()),
+            closed: watch::Sender::new(false),
+        };
+        Ok(Arc::new(what_if))
+    }
+
+    /// Starts the thread that runs what is asked for.
+    pub fn start(self: &Arc<Self>) -> io::Result<Runner> {
+        let what_if = self.clone();
+        let thread = std::thread::Builder::new().name("what-if".into()).spawn(move || {
+            // The threads that it starts are as nice as it is.
+            if let Err(error) = rustix::process::nice(NICE) {
+                warn!(%error, "what-if experiments run with the priority of everything else");
+            }
+            what_if.run();
+        })?;
+        Ok(Runner { what_if: self.clone(), thread })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes an experiment; durable on return. The same again gives the operation that there is.
+    ///
+    /// Blocks for as long as it takes to read the scenarios and to apply them to the live network.
+    pub fn ask(&self, id: OperationId, request: WhatIfRequest) -> Result<OperationView, WhatIfError> {
+        let _one_at_a_time = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.known(&id, &request)? {
+            return Ok(known);
+        }
+        let network = self.sources.network.clone().ok_or(WhatIfError::NoNetwork)?;
+        let now = self.sources.clock.now();
+        let (asked, start, live) = match request.from {
+            Moment::Live => {
+                let published = self.sources.published.load_full();
+                let situation = Situation::of(&published.twin, &network, now, &Assumptions::default());
+                // The cases only show that it can be done; they are made again when their turn comes.
+                let read = Asked::read_for(&request, situation, self.settings.memory_bytes_max);
+                let (asked, _) = read.map_err(WhatIfError::Wrong)?;
+                (asked, now, Some(published.twin.clone()))
+            }
+            Moment::At(at) => {
+                let mut faults = Vec::new();
+                if at > now {
+                    let detail = format!("{at} has not come yet; it is {now}");
+                    faults.push(Fault { detail, pointer: Some("#/from/at".into()), ..Fault::default() });
+                }
+                match Asked::read(&request) {
+                    Ok(asked) if faults.is_empty() => (asked, at, None),
+                    Ok(_) => return Err(WhatIfError::Wrong(faults)),
+                    Err(more) => {
+                        faults.extend(more);
+                        return Err(WhatIfError::Wrong(faults));
+                    }
+                }
+            }
+        };
+        let stop = Arc::new(AtomicBool::new(false));
+        let job = Job { id: id.clone(), asked, created_at: now, start, live, network, stop: stop.clone() };
+        let view = OperationView {
+            id: id.clone(),
+            kind: OperationKind::WhatIf,
+            state: OperationState::Queued,
+            progress: 0.0,
+            created_at: now,
+            started_at: None,
+            ended_at: None,
+            result: None,
+            problem: None,
+        };
+        let number = {
+            let state = self.state();
+            if state.stopping {
+                return Err(WhatIfError::Stopping);
+            }
+            if state.queue.len() >= self.settings.queue_max {
+                return Err(WhatIfError::QueueFull(self.settings.queue_max));
+            }
+            state.operations.last_key_value().map_or(1, |(number, _)| number + 1)
+        };
+        keep(&self.shelf, &Record { number, request: request.clone(), view: view.clone(), head: None })?;
+        let mut state = self.state();
+        state.numbers.insert(id, number);
+        let sender = watch::Sender::new(view.clone());
+        state.operations.insert(number, Operation { request, view: sender, stop, head: None });
+        state.queue.push_back((number, job));
+        drop(state);
+        self.work.notify_all();
+        Ok(view)
+    }
+
+    /// The operation that was asked for with this key, if it was for the same.
+    fn known(&self, id: &OperationId, request: &WhatIfRequest) -> Result<Option<OperationView>, WhatIfError> {
+        let state = self.state();
+        let Some(operation) = state.numbers.get(id).and_then(|number| state.operations.get(number)) else {
+            return Ok(None);
+        };
+        if operation.request != *request {
+            return Err(WhatIfError::KeyTaken(id.clone()));
+        }
+        Ok(Some(operation.view.borrow().clone()))
+    }
+
+    /// One operation, and what becomes of it.
+    pub fn follow(&self, id: &OperationId) -> Result<watch::Receiver<OperationView>, WhatIfError> {
+        let state = self.state();
+        let number = state.numbers.get(id).ok_or_else(|| WhatIfError::Unknown(id.clone()))?;
+        let operation = state.operations.get(number).ok_or_else(|| WhatIfError::Unknown(id.clone()))?;
+        Ok(operation.view.subscribe())
+    }
+
+    /// Operations with their numbers, newest first.
+    pub fn operations(&self) -> Vec<(u64, OperationView)> {
+        let state = self.state();
+        state.operations.iter().rev().map(|(number, it)| (*number, it.view.borrow().clone())).collect()
+    }
+
+    /// What the results are about, with their numbers, newest first.
+    pub fn results(&self) -> Vec<(u64, WhatIfHead)> {
+        let state = self.state();
+        state.operations.iter().rev().filter_map(|(number, it)| Some((*number, it.head.clone()?))).collect()
+    }
+
+    /// Resolves to true when nothing more will happen.
+    pub fn closed(&self) -> watch::Receiver<bool> {
+        self.closed.subscribe()
+    }
+
+    /// The figures of the whole network.
+    pub fn result(&self, id: &OperationId) -> Result<WhatIfResult, WhatIfError> {
+        self.kept(id, File::Result)
+    }
+
+    /// Those of its parts.
+    pub fn parts(&self, id: &OperationId) -> Result<Parts, WhatIfError> {
+        self.kept(id, File::Parts)
+    }
+
+    /// Week by week.
+    pub fn series(&self, id: &OperationId) -> Result<WhatIfSeries, WhatIfError> {
+        self.kept(id, File::Series)
+    }
+
+    /// The page for people.
+    pub fn report(&self, id: &OperationId, language: PageLanguage) -> Result<Vec<u8>, WhatIfError> {
+        self.check_result(id)?;
+        let file = match language {
+            PageLanguage::En => File::Report,
+            PageLanguage::Zh => File::ReportZh,
+        };
+        Ok(self.shelf.read(id, file)?)
+    }
+
+    /// The table for other programs.
+    pub fn table(&self, id: &OperationId) -> Result<Vec<u8>, WhatIfError> {
+        self.check_result(id)?;
+        Ok(self.shelf.read(id, File::Table)?)
+    }
+
+    fn kept<T: DeserializeOwned>(&self, id: &OperationId, file: File) -> Result<T, WhatIfError> {
+        self.check_result(id)?;
+        Ok(serde_json::from_slice(&self.shelf.read(id, file)?)?)
+    }
+
+    fn check_result(&self, id: &OperationId) -> Result<(), WhatIfError> {
+        let state = self.follow(id)?.borrow().state;
+        if state == OperationState::Succeeded { Ok(()) } else { Err(WhatIfError::NoResult { id: id.clone(), state }) }
+    }
+
+    /// Calls an operation off; gives how it stands then. One under way ends within a moment, and one that has
+    /// ended is left as it is.
+    pub fn cancel(&self, id: &OperationId) -> Result<OperationView, WhatIfError> {
+        let mut state = self.state();
+        let number = *state.numbers.get(id).ok_or_else(|| WhatIfError::Unknown(id.clone()))?;
+        let waits = state.queue.iter().any(|(waiting, _)| *waiting == number);
+        state.queue.retain(|(waiting, _)| *waiting != number);
+        let Some(operation) = state.operations.get(&number) else { return Err(WhatIfError::Unknown(id.clone())) };
+        operation.stop.store(true, Ordering::Relaxed);
+        let view = operation.view.borrow().clone();
+        drop(state);
+        if !waits {
+            return Ok(view);
+        }
+        self.end(number, None, |view| OperationView { state: OperationState::Cancelled, ..view });
+        Ok(self.follow(id)?.borrow().clone())
+    }
+
+    /// Calls off what is under way, takes nothing more, and ends the streams of those who follow.
+    pub fn close(&self) {
+        let mut state = self.state();
+        state.stopping = true;
+        state.operations.values().for_each(|operation| operation.stop.store(true, Ordering::Relaxed));
+        drop(state);
+        self.work.notify_all();
+        self.closed.send_replace(true);
+    }
+
+    fn run(&self) {
+        while let Some((number, job)) = self.next_job() {
+            let started_at = self.sources.clock.now();
+            self.change(number, |view| {
+                view.state = OperationState::Running;
+                view.started_at = Some(started_at);
+            });
+            let done = catch_unwind(AssertUnwindSafe(|| self.perform(number, &job)));
+            let done = done.unwrap_or_else(|panic| Err(WhatIfError::Panicked(said(panic.as_ref()))));
+            match done {
+                Ok(Some(head)) => {
+                    info!(id = %job.id, replications = head.replications, "what-if experiment done");
+                    let result = Some(format!("/v1/what-if/{}", job.id));
+                    self.end(number, Some(head), |view| OperationView {
+                        state: OperationState::Succeeded,
+                        progress: 1.0,
+                        result,
+                        ..view
+                    });
+                }
+                // Called off by a person, or because the gateway stops: then it has failed, after a restart.
+                Ok(None) | Err(WhatIfError::Past(RecoverError::Stopped)) if self.state().stopping => return,
+                Ok(None) | Err(WhatIfError::Past(RecoverError::Stopped)) => {
+                    self.end(number, None, |view| OperationView { state: OperationState::Cancelled, ..view });
+                }
+                Err(why) => {
+                    warn!(id = %job.id, %why, "what-if experiment failed");
+                    let now = self.sources.clock.now();
+                    self.end(number, None, |view| failed(view, why, now));
+                }
+            }
+        }
+    }
+
+    fn next_job(&self) -> Option<(u64, Job)> {
+        let mut state = self.state();
+        loop {
+            if state.stopping {
+                return None;
+            }
+            if let Some(job) = state.queue.pop_front() {
+                return Some(job);
+            }
+            state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// `None` when it was called off.
+    fn perform(&self, number: u64, job: &Job) -> Result<Option<WhatIfHead>, WhatIfError> {
+        let rebuilt;
+        let twin = match &job.live {
+            Some(twin) => twin,
+            None => {
+                rebuilt = rebuild_at(self.sources.snapshots.as_ref(), &self.sources.journal, job.start, &job.stop)?;
+                &rebuilt
+            }
+        };
+        let situation = Situation::of(twin, &job.network, job.start, &Assumptions::default());
+        let currency = situation.currency.clone();
+        let cases = job.asked.cases(situation, self.settings.memory_bytes_max).map_err(WhatIfError::Wrong)?;
+        let mut progress = |Progress { done, of }: Progress| {
+            // The rest is for the summary.
+            let share = 0.95 * done as f64 / of.max(1) as f64;
+            self.change(number, |view| view.progress = share);
+        };
+        let Some(outcomes) = run_cases(&cases, &job.asked, self.settings.threads, &job.stop, &mut progress) else {
+            return Ok(None);
+        };
+        let head = WhatIfHead {
+            id: job.id.clone(),
+            created_at: job.created_at,
+            ended_at: self.sources.clock.now(),
+            start: job.start,
+            revision: Some(twin.revision),
+            currency,
+            days: job.asked.plan.days,
+            warm_up_days: job.asked.plan.warm_up_days,
+            replications: 0,
+            seed: job.asked.plan.seed,
+            cases: Vec::new(),
+        };
+        let summary = Summary::of(head, &cases, &outcomes);
+        for (file, language) in [(File::Report, PageLanguage::En), (File::ReportZh, PageLanguage::Zh)] {
+            let page = report::html(&summary.result.head, &cases, &outcomes, language);
+            self.shelf.write(&job.id, file, page.as_bytes())?;
+        }
+        self.shelf.write(&job.id, File::Table, report::csv(&outcomes).as_bytes())?;
+        self.shelf.write(&job.id, File::Series, &serde_json::to_vec(&summary.series)?)?;
+        self.shelf.write(&job.id, File::Parts, &serde_json::to_vec(&summary.parts)?)?;
+        self.shelf.write(&job.id, File::Result, &serde_json::to_vec(&summary.result)?)?;
+        Ok(Some(summary.result.head))
+    }
+
+    fn change(&self, number: u64, change: impl FnOnce(&mut OperationView)) {
+        if let Some(operation) = self.state().operations.get(&number) {
+            operation.view.send_modify(change);
+        }
+    }
+
+    /// Keeps how it ended, then shows it; then forgets the oldest of those that have ended.
+    fn end(&self, number: u64, head: Option<WhatIfHead>, change: impl FnOnce(OperationView) -> OperationView) {
+        let now = self.sources.clock.now();
+        let record = self.state().operations.get(&number).map(|operation| {
+            let view = OperationView { ended_at: Some(now), ..change(operation.view.borrow().clone()) };
+            Record { number, request: operation.request.clone(), view, head: head.clone() }
+        });
+        let Some(mut record) = record else { return };
+        if let Err(why) = keep(&self.shelf, &record) {
+            error!(id = %record.view.id, %why, "how a what-if experiment ended is not kept");
+            record.view = failed(record.view, why, now);
+            record.head = None;
+        }
+        let mut state = self.state();
+        if let Some(operation) = state.operations.get_mut(&number) {
+            operation.head = record.head;
+            operation.view.send_replace(record.view);
+        }
+        let ended = |operation: &Operation| operation.view.borrow().state.is_final();
+        let mut old = Vec::new();
+        while state.operations.values().filter(|operation| ended(operation)).count() > self.settings.kept {
+            let Some(oldest) = state.operations.iter().find(|(_, it)| ended(it)).map(|(number, _)| *number) else {
+                break;
+            };
+            if let Some(operation) = state.operations.remove(&oldest) {
+                let id = operation.view.borrow().id.clone();
+                state.numbers.remove(&id);
+                old.push(id);
+            }
+        }
+        drop(state);
+        old.iter().for_each(|id| self.shelf.forget(id));
+    }
+}
+
+/// Runs cases; `None` if `stop` was set.
+pub fn run_cases(
+    cases: &[Case],
+    asked: &Asked,
+    threads: usize,
+    stop: &AtomicBool,
+    progress: &mut dyn FnMut(Progress),
+) -> Option<Vec<Outcome>> {
+    let named = cases.iter().map(|case| (case.name.clone(), case.situation.clone())).collect();
+    sim::experiment::run(named, &asked.plan, threads, Some(stop), progress)
+}
+
+fn keep(shelf: &Shelf, record: &Record) -> Result<(), WhatIfError> {
+    Ok(shelf.write(&record.view.id, File::Operation, &serde_json::to_vec(record)?)?)
+}
+
+fn failed(view: OperationView, why: WhatIfError, now: Timestamp) -> OperationView {
+    let instance = format!("/v1/operations/{}", view.id);
+    let problem = Some(Problem::from(why).document(instance));
+    OperationView { state: OperationState::Failed, ended_at: Some(now), problem, result: None, ..view }
+}
+
+/// What a panic says.
+fn said(panic: &(dyn std::any::Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "no message".to_owned())
+}
