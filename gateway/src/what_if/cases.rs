@@ -4,7 +4,7 @@ use super::library;
 use firmware_schemas::api::Fault;
 use firmware_schemas::api::what_if::{CaseRequest, WhatIfRequest};
 use sim::experiment::{Kpi, Plan};
-use sim::kernel::{BUCKET_DAYS, SERIES, Stat};
+use sim::kernel::{BUCKET_DAYS, Model, SERIES, Stat};
 use sim::scenario::{Scenario, ScenarioError};
 use sim::situation::{Situation, SituationError};
 use std::collections::BTreeSet;
@@ -130,6 +130,10 @@ impl Asked {
     }
 
     fn check_size(&self, cases: &[Case], bytes_max: u64) -> Result<(), Vec<Fault>> {
+        for case in cases {
+            Model::fits(&case.situation, self.plan.days)
+                .map_err(|error| vec![at("/days", format!("case {:?}: {error}", case.name))])?;
+        }
         let bytes: u64 = cases.iter().map(|case| self.bytes(&case.situation)).fold(0, u64::saturating_add);
         if bytes <= bytes_max {
             return Ok(());
