@@ -1,5 +1,7 @@
 //! `portolan whatif …`.
 
+#[cfg(feature = "parquet")]
+mod parquet;
 mod remote;
 mod table;
 
@@ -100,6 +102,10 @@ pub(crate) struct RunFlags {
     /// Write all figures, also by site, class, tier and lane, as CSV.
     #[arg(long, value_name = "FILE")]
     csv: Option<PathBuf>,
+    /// The same as Parquet.
+    #[cfg(feature = "parquet")]
+    #[arg(long, value_name = "FILE")]
+    parquet: Option<PathBuf>,
     /// Threads, where no gateway is asked; 0 is half of the cores.
     #[arg(long, default_value_t = 0)]
     threads: usize,
@@ -124,6 +130,17 @@ impl Language {
             Self::En => "en",
             Self::Zh => "zh",
         }
+    }
+}
+
+impl RunFlags {
+    /// Whether the table is needed.
+    fn wants_table(&self) -> bool {
+        #[cfg(feature = "parquet")]
+        if self.parquet.is_some() {
+            return true;
+        }
+        self.csv.is_some()
     }
 }
 
@@ -194,6 +211,11 @@ fn run_cases_of(configured: &Configured, flags: &RunFlags) -> Ended {
         if let (Some(path), Some(bytes)) = (path, bytes) {
             std::fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
         }
+    }
+    #[cfg(feature = "parquet")]
+    if let (Some(path), Some(table)) = (&flags.parquet, &done.csv) {
+        let bytes = parquet::of(table).context("making the Parquet file")?;
+        std::fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
     }
     if configured.json {
         println!("{}", serde_json::to_string(&done.result)?);
@@ -273,10 +295,8 @@ async fn remotely(configured: &Configured, flags: &RunFlags, request: &WhatIfReq
         }
         None => None,
     };
-    let csv = match &flags.csv {
-        Some(_) => Some(gateway.bytes(&format!("/v1/what-if/{id}/result.csv")).await?),
-        None => None,
-    };
+    let csv =
+        if flags.wants_table() { Some(gateway.bytes(&format!("/v1/what-if/{id}/result.csv")).await?) } else { None };
     Ok(Done { result: gateway.result(&id).await?, report, csv })
 }
 
@@ -325,7 +345,7 @@ fn locally(flags: &RunFlags, request: &WhatIfRequest, folder: &Path) -> Result<D
     let head = &summary.result.head;
     let report =
         flags.report.is_some().then(|| report::html(head, &cases, &outcomes, flags.language.page()).into_bytes());
-    let csv = flags.csv.is_some().then(|| report::csv(&outcomes).into_bytes());
+    let csv = flags.wants_table().then(|| report::csv(&outcomes).into_bytes());
     Ok(Done { report, csv, result: summary.result })
 }
 
