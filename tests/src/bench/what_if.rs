@@ -71,7 +71,7 @@ fn retailer(folder: &Path) -> Result<Vec<Figure>> {
 fn vn2(folder: &Path) -> Result<Situation> {
     let read = |file: &str| -> Result<Vec<Vec<String>>> {
         let mut reader = csv::Reader::from_path(folder.join(file)).with_context(|| file.to_owned())?;
-        Ok(reader.records().map(|row| Ok(row?.iter().map(str::to_owned).collect())).collect::<Result<_>>()?)
+        reader.records().map(|row| Ok(row?.iter().map(str::to_owned).collect())).collect()
     };
     let (sales, in_stock) = (read("sales_history_wide.csv")?, read("in_stock_wide.csv")?);
     let mut s = Situation::empty();

@@ -164,7 +164,7 @@ pub(super) fn beer_game(case: &Case, _: &Path) -> Result<Answer> {
 /// Rows of a CSV file, each by column.
 fn rows(path: &Path) -> Result<Vec<BTreeMap<String, String>>> {
     let mut reader = csv::Reader::from_path(path).with_context(|| path.display().to_string())?;
-    Ok(reader.deserialize().collect::<Result<_, _>>().with_context(|| path.display().to_string())?)
+    reader.deserialize().collect::<Result<_, _>>().with_context(|| path.display().to_string())
 }
 
 fn cell<T: std::str::FromStr>(row: &BTreeMap<String, String>, column: &str) -> Result<T> {
