@@ -31,6 +31,13 @@ impl<const W: usize> V<W> {
         Self(by_lane(lane))
     }
 
+    /// The first `W` of `numbers`.
+    #[inline(always)]
+    pub(super) fn from_slice(numbers: &[i32]) -> Self {
+        let numbers = &numbers[..W];
+        Self(by_lane(|l| numbers[l]))
+    }
+
     #[inline(always)]
     pub(super) fn splat(value: i32) -> Self {
         Self([value; W])

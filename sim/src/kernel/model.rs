@@ -3,23 +3,23 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::WIDTH;
 use super::calendar::{CapacityRow, Pair, Struck0};
 use super::random::{Table, Tables};
 use super::routes::{Closures, Struck1, Way, Ways};
-use super::tally::Book;
+use super::tally::{BUCKET_DAYS, Book};
 use crate::rng::{mix, subject};
 use crate::situation::{
-    Allocation, Capacity, Demand, Lateral, LeadTime, Origin, Policy, Rounding, Route, Situation, Smoothing, Sourcing,
-    StockPosition, Struck, Transshipment, When,
+    Allocation, Capacity, Demand, FACTOR_ONE, Lateral, LeadTime, Origin, Policy, Rounding, Route, Situation, Smoothing,
+    Sourcing, StockPosition, Struck, Transshipment, When,
 };
 use firmware_schemas::network::TemperatureClass;
 
 /// No row, table or site.
 pub(super) const NONE: u32 = u32::MAX;
-/// The most pieces of a SKU: their sums over [`BOOK_DAYS`] stay within 32 bits.
-const PIECES_MAX: i64 = 1 << 26;
-/// Days of counts in 32 bits, before they go to sums in 64; a multiple of a week.
-const BOOK_DAYS: u32 = 28;
+/// The most pieces of a SKU: their sums over [`BOOK_DAYS_MIN`] stay within 32 bits.
+const PIECES_MAX: u32 = 1 << 26;
+const BOOK_DAYS_MIN: u32 = 28;
 
 /// Quantities that the kernel cannot count.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -41,9 +41,10 @@ pub struct Model {
     pub(super) situation: Arc<Situation>,
     pub(super) days: u32,
     pub(super) warm_up_days: u32,
+    /// Days of counts in 32 bits, before they go to sums in 64; a multiple of a week.
+    book_days: u32,
     pub(super) groups: Vec<Group>,
     pub(super) tables: Tables,
-    pub(super) history: Vec<i32>,
     pub(super) pairs: Vec<Pair>,
     pub(super) node_rows: Vec<(u32, u32)>,
     pub(super) capacities: Vec<CapacityRow>,
@@ -61,6 +62,14 @@ pub(super) struct Group {
     /// Of member m and node n at `m × nodes + n`.
     pub(super) nodes: Vec<NodeParams>,
     pub(super) arcs: Vec<ArcParams>,
+    /// By node, what was asked for in the past: see [`history_at`]. Empty where demand is not of the past.
+    pub(super) histories: Vec<Vec<i32>>,
+}
+
+/// Where the history of a member begins; its next day is [`WIDTH`] further on. So that of a day, members lie side
+/// by side as lanes do.
+pub(super) fn history_at(member: usize, days: u32) -> usize {
+    member / WIDTH * WIDTH * days as usize + member % WIDTH
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,6 +101,13 @@ pub(super) struct NodeShape {
     pub(super) out: Vec<u32>,
     /// Recipes that take from here: their arc and the pieces in each piece made.
     pub(super) used_by: Vec<(u32, i32)>,
+}
+
+impl NodeShape {
+    /// Whether nobody orders here.
+    pub(super) fn is_last(&self) -> bool {
+        self.out.is_empty() && self.used_by.is_empty()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,7 +191,6 @@ pub(super) struct NodeParams {
     pub(super) weekdays: i32,
     pub(super) table: Table,
     pub(super) factor: u32,
-    pub(super) history: (u32, u32),
     pub(super) backorder_permille: i32,
     pub(super) row: u32,
     pub(super) shelf_life: u32,
@@ -212,39 +227,14 @@ impl Model {
     }
 
     /// Whether quantities stay within what the engine counts in, whatever happens in `days`: all stock, and all
-    /// demand at its highest factor with six standard deviations to spare, are at most 2²⁶ pieces of a SKU.
+    /// demand at its highest factor with six standard deviations to spare, are at most 2²⁶ pieces of a SKU, and so
+    /// are the parts of all that.
     pub fn fits(situation: &Situation, days: u32) -> Result<(), TooLarge> {
-        let mut pieces = vec![0.0_f64; situation.skus.len()];
-        for position in &situation.positions {
-            let factor = |row: &Option<u32>| {
-                let row = row.map(|row| situation.factors[row as usize].iter().copied().max().unwrap_or(0));
-                row.map_or(1.0, |most| f64::from(most) / f64::from(crate::situation::FACTOR_ONE))
-            };
-            let days = f64::from(days);
-            let asked = match &position.demand {
-                Demand::None => 0.0,
-                Demand::Random { pieces, factor: row } => {
-                    (days * pieces.mean() + 6.0 * libm::sqrt(days * pieces.variance())) * factor(row)
-                }
-                Demand::History { pieces, factor: row } => {
-                    pieces.iter().map(|pieces| f64::from(*pieces)).sum::<f64>() * factor(row)
-                }
-            };
-            let level = match position.policy {
-                Policy::BaseStock { level } | Policy::EchelonBaseStock { level } => level,
-                Policy::MinMax { max, .. } => max,
-                Policy::ReorderLot { reorder_point, lot } => reorder_point.saturating_add(lot),
-                Policy::Forecast { safety, .. } => safety,
-                Policy::Never => 0,
-            };
-            let stock = position.on_hand.saturating_add(position.backorders).saturating_add(level.max(0));
-            let stock = stock.saturating_add(position.ordering.min).saturating_add(position.ordering.multiple);
-            let arriving: i64 = position.arriving.iter().map(|arrival| arrival.pieces).sum();
-            pieces[position.sku as usize] += asked + stock as f64 + arriving as f64;
-        }
-        match pieces.iter().position(|pieces| *pieces > PIECES_MAX as f64) {
-            Some(sku) => Err(TooLarge { sku: situation.skus[sku].sku.to_string(), pieces: pieces[sku] as u64, days }),
-            None => Ok(()),
+        match most_pieces(situation, days) {
+            Some((sku, pieces)) if pieces > f64::from(PIECES_MAX) => {
+                Err(TooLarge { sku: situation.skus[sku].sku.to_string(), pieces: pieces as u64, days })
+            }
+            _ => Ok(()),
         }
     }
 
@@ -281,7 +271,7 @@ impl Model {
 
     /// Whether counts are booked, and begin anew, once `day` days are over.
     pub(super) fn is_booked_after(&self, day: u32) -> bool {
-        day >= self.warm_up_days && (day - self.warm_up_days).is_multiple_of(BOOK_DAYS)
+        day >= self.warm_up_days && (day - self.warm_up_days).is_multiple_of(self.book_days)
     }
 
     /// In how many groups of like structure the stock positions fall.
@@ -300,8 +290,6 @@ struct Builder<'a> {
     touched: Closures,
     tables: Tables,
     table_of: BTreeMap<usize, Table>,
-    history: Vec<i32>,
-    history_of: BTreeMap<usize, (u32, u32)>,
     pairs: Vec<Pair>,
     pair_of: BTreeMap<(u32, u32, u32), u32>,
     directs: Vec<LeadTime>,
@@ -337,8 +325,6 @@ impl<'a> Builder<'a> {
             touched: Closures::of(&all),
             tables: Tables::default(),
             table_of: BTreeMap::new(),
-            history: Vec::new(),
-            history_of: BTreeMap::new(),
             pairs: Vec::new(),
             pair_of: BTreeMap::new(),
             directs: Vec::new(),
@@ -371,21 +357,30 @@ impl<'a> Builder<'a> {
         }
         let groups = grouped
             .into_iter()
-            .map(|(shape, (nodes, arcs))| Group { members: nodes.len() / shape.nodes.len(), shape, nodes, arcs })
+            .map(|(shape, (nodes, arcs))| Group {
+                members: nodes.len() / shape.nodes.len(),
+                histories: histories(s, self.days, &shape, &nodes),
+                shape,
+                nodes,
+                arcs,
+            })
             .collect();
         let struck = s
             .disruptions
             .iter()
             .map(|d| Struck0 { strikes: d.strikes.clone(), when: d.when, subject: subject(&["disruption", &d.name]) })
             .collect();
+        let most = most_pieces(s, self.days).map_or(1.0, |(_, pieces)| pieces.max(1.0));
+        // With twice the room that is needed.
+        let book_days = (f64::from(i32::MAX / 2) / most) as u32 / BUCKET_DAYS * BUCKET_DAYS;
         Model {
             book: Book::of(s, self.days, warm_up_days),
+            book_days: book_days.max(BOOK_DAYS_MIN),
             situation,
             days: self.days,
             warm_up_days,
             groups,
             tables: self.tables,
-            history: self.history,
             pairs: self.pairs,
             node_rows: self.node_rows,
             capacities: self.capacities,
@@ -619,13 +614,6 @@ impl<'a> Builder<'a> {
                 (DemandShape::Random, *factor)
             }
             Demand::History { pieces, factor } => {
-                let history = &mut self.history;
-                params.history =
-                    *self.history_of.entry(Arc::as_ptr(pieces) as *const u32 as usize).or_insert_with(|| {
-                        let from = history.len() as u32;
-                        history.extend(pieces.iter().map(|p| *p as i32));
-                        (from, pieces.len() as u32)
-                    });
                 mean = pieces.iter().map(|p| f64::from(*p)).sum::<f64>() / pieces.len().max(1) as f64;
                 (DemandShape::History, *factor)
             }
@@ -801,6 +789,73 @@ impl<'a> Builder<'a> {
             pairs.len() as u32 - 1
         })
     }
+}
+
+fn histories(s: &Situation, days: u32, shape: &Shape, nodes: &[NodeParams]) -> Vec<Vec<i32>> {
+    let members = nodes.len() / shape.nodes.len();
+    let of_node = |n: usize| {
+        if shape.nodes[n].demand != DemandShape::History {
+            return Vec::new();
+        }
+        let mut side_by_side = vec![0; members.next_multiple_of(WIDTH) * days as usize];
+        for (member, params) in nodes.iter().skip(n).step_by(shape.nodes.len()).enumerate() {
+            let Demand::History { pieces, .. } = &s.positions[params.position as usize].demand else { continue };
+            let own = side_by_side[history_at(member, days)..].iter_mut().step_by(WIDTH);
+            own.zip(pieces.iter().take(days as usize)).for_each(|(own, pieces)| *own = *pieces as i32);
+        }
+        side_by_side
+    };
+    (0..shape.nodes.len()).map(of_node).collect()
+}
+
+/// The SKU with the most pieces that there may be in `days`, and how many.
+fn most_pieces(situation: &Situation, days: u32) -> Option<(usize, f64)> {
+    let highest = |row: &Arc<[u32]>| f64::from(row.iter().copied().max().unwrap_or(0)) / f64::from(FACTOR_ONE);
+    let highest: Vec<f64> = situation.factors.iter().map(highest).collect();
+    let mut pieces = vec![0.0_f64; situation.skus.len()];
+    for position in &situation.positions {
+        let factor = |row: &Option<u32>| row.map_or(1.0, |row| highest[row as usize]);
+        let days = f64::from(days);
+        let asked = match &position.demand {
+            Demand::None => 0.0,
+            Demand::Random { pieces, factor: row } => {
+                (days * pieces.mean() + 6.0 * libm::sqrt(days * pieces.variance())) * factor(row)
+            }
+            Demand::History { pieces, factor: row } => {
+                pieces.iter().map(|pieces| f64::from(*pieces)).sum::<f64>() * factor(row)
+            }
+        };
+        let level = match position.policy {
+            Policy::BaseStock { level } | Policy::EchelonBaseStock { level } => level,
+            Policy::MinMax { max, .. } => max,
+            Policy::ReorderLot { reorder_point, lot } => reorder_point.saturating_add(lot),
+            Policy::Forecast { safety, .. } => safety,
+            Policy::Never => 0,
+        };
+        let stock = position.on_hand.saturating_add(position.backorders).saturating_add(level.max(0));
+        let stock = stock.saturating_add(position.ordering.min).saturating_add(position.ordering.multiple);
+        let arriving: i64 = position.arriving.iter().map(|arrival| arrival.pieces).sum();
+        pieces[position.sku as usize] += asked + stock as f64 + arriving as f64;
+    }
+    // Parts are asked for by what is made of them; those who make come before their parts.
+    let mut makers: Vec<usize> = (0..situation.positions.len()).collect();
+    makers.retain(|at| situation.positions[*at].sources.iter().any(|s| matches!(s.from, Origin::Recipe { .. })));
+    if !makers.is_empty() {
+        let heights = heights(situation);
+        makers.sort_by_key(|at| heights[*at]);
+    }
+    for maker in makers {
+        let position = &situation.positions[maker];
+        for source in &position.sources {
+            if let Origin::Recipe { parts, .. } = &source.from {
+                for (part, units) in parts {
+                    let made = pieces[position.sku as usize];
+                    pieces[situation.positions[*part as usize].sku as usize] += made * f64::from(*units);
+                }
+            }
+        }
+    }
+    pieces.into_iter().enumerate().max_by(|a, b| a.1.total_cmp(&b.1))
 }
 
 /// The place of each in the order of their names.

@@ -81,7 +81,11 @@ pub(super) struct TableOf<const W: usize> {
 impl<const W: usize> TableOf<W> {
     #[inline(always)]
     pub(super) fn new(tables: [Table; W]) -> Self {
-        Self { first: tables.map(|t| t.first), shift: tables.map(|t| t.shift), exact: tables.map(|t| t.exact) }
+        Self {
+            first: by_lane(|l| tables[l].first),
+            shift: by_lane(|l| tables[l].shift),
+            exact: by_lane(|l| tables[l].exact),
+        }
     }
 }
 

@@ -169,11 +169,12 @@ impl Book {
 pub struct Tally {
     replications: Range<u32>,
     n_cells: usize,
-    n_tiers: usize,
     n_buckets: usize,
     n_lanes: usize,
     words_of_days: usize,
+    /// By cell, statistic and replication: lanes of a tile lie side by side here too.
     cells: Vec<i64>,
+    /// By echelon, week, statistic and replication.
     series: Vec<i64>,
     /// By replication and lane: grams, gram-kilometres of dry goods, gram-kilometres of cooled goods.
     carried: Vec<[i64; 3]>,
@@ -186,7 +187,6 @@ impl Tally {
         let words_of_days = (book.days as usize).div_ceil(64);
         Self {
             n_cells: book.cells.len(),
-            n_tiers: book.tiers.len(),
             n_buckets: book.n_buckets,
             n_lanes: book.n_lanes,
             words_of_days,
@@ -202,16 +202,25 @@ impl Tally {
         (replication - self.replications.start) as usize
     }
 
+    /// The sums of a statistic from a replication on.
     #[inline]
-    pub(super) fn cell_mut(&mut self, replication: u32, cell: u32) -> &mut [i64] {
-        let at = (self.at(replication) * self.n_cells + cell as usize) * N_STATS;
-        &mut self.cells[at..at + N_STATS]
+    pub(super) fn cell_mut(&mut self, cell: u32, stat: usize, replication: u32) -> &mut [i64] {
+        let at = (cell as usize * N_STATS + stat) * self.replications.len();
+        let lanes = at + self.at(replication)..at + self.replications.len();
+        &mut self.cells[lanes]
+    }
+
+    /// A point of a series from a replication on.
+    #[inline]
+    pub(super) fn series_mut(&mut self, tier: u32, bucket: usize, series: usize, replication: u32) -> &mut [i64] {
+        let at = self.at_point(tier as usize, bucket, series);
+        let lanes = at + self.at(replication)..at + self.replications.len();
+        &mut self.series[lanes]
     }
 
     #[inline]
-    pub(super) fn series_mut(&mut self, replication: u32, tier: u32, bucket: usize) -> &mut [i64] {
-        let at = ((self.at(replication) * self.n_tiers + tier as usize) * self.n_buckets + bucket) * SERIES.len();
-        &mut self.series[at..at + SERIES.len()]
+    fn at_point(&self, tier: usize, bucket: usize, series: usize) -> usize {
+        ((tier * self.n_buckets + bucket) * SERIES.len() + series) * self.replications.len()
     }
 
     /// Books goods that leave on lanes, with the metres on each.
@@ -239,9 +248,9 @@ impl Tally {
 
     /// Adds later replications.
     pub(crate) fn append(&mut self, other: Self) {
+        self.cells = side_by_side(&self.cells, self.replications.len(), &other.cells, other.replications.len());
+        self.series = side_by_side(&self.series, self.replications.len(), &other.series, other.replications.len());
         self.replications.end = other.replications.end;
-        self.cells.extend(other.cells);
-        self.series.extend(other.series);
         self.carried.extend(other.carried);
         self.departures.extend(other.departures);
     }
@@ -253,7 +262,7 @@ impl Tally {
 
     /// A sum of one replication, in one of [`super::Model::cells`].
     pub fn sum(&self, replication: u32, cell: usize, stat: Stat) -> i64 {
-        self.cells[(self.at(replication) * self.n_cells + cell) * N_STATS + stat as usize]
+        self.cells[(cell * N_STATS + stat as usize) * self.replications.len() + self.at(replication)]
     }
 
     /// A sum of one replication over all sites and classes.
@@ -263,7 +272,7 @@ impl Tally {
 
     /// A point of a series: of one replication, one of [`super::Model::tiers`], and one week.
     pub fn point(&self, replication: u32, tier: usize, bucket: usize, series: usize) -> i64 {
-        self.series[((self.at(replication) * self.n_tiers + tier) * self.n_buckets + bucket) * SERIES.len() + series]
+        self.series[self.at_point(tier, bucket, series) + self.at(replication)]
     }
 
     /// Points of a series.
@@ -287,4 +296,14 @@ impl Tally {
         let at = (self.at(replication) * self.n_lanes + lane) * self.words_of_days;
         self.departures[at..at + self.words_of_days].iter().map(|word| word.count_ones()).sum()
     }
+}
+
+/// Rows of `n` and of `m` numbers as rows of `n + m`.
+fn side_by_side(a: &[i64], n: usize, b: &[i64], m: usize) -> Vec<i64> {
+    let mut rows = Vec::with_capacity(a.len() + b.len());
+    for (a, b) in a.chunks_exact(n.max(1)).zip(b.chunks_exact(m.max(1))) {
+        rows.extend_from_slice(a);
+        rows.extend_from_slice(b);
+    }
+    rows
 }

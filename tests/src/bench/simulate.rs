@@ -22,13 +22,21 @@ const MILLION: f64 = 1e6;
 pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
     let replications = options.n.unwrap_or(64) as u32;
     let copied = copy_gb_per_s();
-    let bare = bare_loop();
+    let demand: Vec<i32> = (0..20_000 * DAYS).map(|i| (i * 7 % 11) as i32).collect();
+    let bare = bare_speed(&[&demand]);
+    // Both halves at once: what two threads can be at best on this machine.
+    let bare_two = bare_speed(&demand.chunks(demand.len() / 2).collect::<Vec<_>>());
     let full = model(full_network()?);
     let replay = model(replay_network());
     let single = model(single_stocks(600, Policy::MinMax { min: 20, max: 40 })?);
     let one = Effort::default();
-    let full_speed = speed(&full, replications, one)?;
-    let two_speed = speed(&full, replications, Effort { threads: 2, ..one })?;
+    let two = Effort { threads: 2, ..one };
+    // In turn, so that a machine that slows down slows both.
+    let in_turn =
+        || Ok::<_, anyhow::Error>((speed_once(&full, replications, one)?, speed_once(&full, replications, two)?));
+    let (ones, twos): (Vec<f64>, Vec<f64>) =
+        (0..2 * RUNS).map(|_| in_turn()).collect::<Result<Vec<_>>>()?.into_iter().unzip();
+    let (full_speed, two_speed) = (median(ones), median(twos));
     let scalar_speed = speed(&full, replications.div_ceil(8), Effort { scalar: true, ..one })?;
     let replay_speed = speed(&replay, 1, one)?;
     let mut figures = vec![
@@ -46,6 +54,7 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
             Goal::None,
         ),
         against("full features, two threads", two_speed, "one thread", full_speed, Goal::AtLeast(1.8)),
+        against("bare loop, two threads", bare_two, "one thread", bare, Goal::None),
         against("full features, 16 lanes", full_speed, "one lane", scalar_speed, Goal::None),
     ];
     if options.peers {
@@ -68,15 +77,15 @@ fn model(situation: Situation) -> Model {
 
 /// Millions of SKU-site-days a second.
 pub(super) fn speed(model: &Model, replications: u32, effort: Effort<'_>) -> Result<f64> {
-    let mut speeds = Vec::new();
-    for _ in 0..RUNS {
-        let begun = Instant::now();
-        let tally = model.run(1, 0..replications, effort).context("stopped")?;
-        let secs = begun.elapsed().as_secs_f64();
-        ensure!(tally.total(0, Stat::Demand) > 0, "nothing was asked for");
-        speeds.push(model.position_days() as f64 * f64::from(replications) / secs / MILLION);
-    }
-    Ok(median(speeds))
+    Ok(median((0..RUNS).map(|_| speed_once(model, replications, effort)).collect::<Result<_>>()?))
+}
+
+fn speed_once(model: &Model, replications: u32, effort: Effort<'_>) -> Result<f64> {
+    let begun = Instant::now();
+    let tally = model.run(1, 0..replications, effort).context("stopped")?;
+    let secs = begun.elapsed().as_secs_f64();
+    ensure!(tally.total(0, Stat::Demand) > 0, "nothing was asked for");
+    Ok(model.position_days() as f64 * f64::from(replications) / secs / MILLION)
 }
 
 fn copy_gb_per_s() -> f64 {
@@ -90,30 +99,38 @@ fn copy_gb_per_s() -> f64 {
     (256 << 20) as f64 / median(secs.collect()) / 1e9
 }
 
-/// Serve, order up to, receive three days later: nothing else, one stock after the other.
-fn bare_loop() -> f64 {
-    let demand: Vec<i32> = (0..20_000 * DAYS).map(|i| (i * 7 % 11) as i32).collect();
-    let secs = (0..RUNS).map(|_| {
+/// Serve, order up to, receive three days later: nothing else, one stock after the other, a thread for each part.
+fn bare_speed(parts: &[&[i32]]) -> f64 {
+    let secs = (0..2 * RUNS).map(|_| {
         let begun = Instant::now();
-        let mut held = 0_i64;
-        for stock in black_box(&demand).chunks_exact(DAYS as usize) {
-            let (mut on_hand, mut backlog, mut ring) = (30, 0, [0; 3]);
-            for (day, asked) in stock.iter().enumerate() {
-                on_hand += ring[day % 3];
-                let wanted = backlog + asked;
-                let served = on_hand.min(wanted);
-                on_hand -= served;
-                backlog = wanted - served;
-                let under_way = ring[(day + 1) % 3] + ring[(day + 2) % 3];
-                let position = on_hand - backlog + under_way;
-                ring[day % 3] = if position <= 20 { 40 - position } else { 0 };
-                held += i64::from(on_hand);
+        std::thread::scope(|scope| {
+            for part in &parts[1..] {
+                scope.spawn(|| bare_loop(part));
             }
-        }
-        black_box(held);
+            bare_loop(parts[0]);
+        });
         begun.elapsed().as_secs_f64()
     });
-    demand.len() as f64 / median(secs.collect()) / MILLION
+    parts.iter().map(|part| part.len()).sum::<usize>() as f64 / median(secs.collect()) / MILLION
+}
+
+fn bare_loop(demand: &[i32]) {
+    let mut held = 0_i64;
+    for stock in black_box(demand).chunks_exact(DAYS as usize) {
+        let (mut on_hand, mut backlog, mut ring) = (30, 0, [0; 3]);
+        for (day, asked) in stock.iter().enumerate() {
+            on_hand += ring[day % 3];
+            let wanted = backlog + asked;
+            let served = on_hand.min(wanted);
+            on_hand -= served;
+            backlog = wanted - served;
+            let under_way = ring[(day + 1) % 3] + ring[(day + 2) % 3];
+            let position = on_hand - backlog + under_way;
+            ring[day % 3] = if position <= 20 { 40 - position } else { 0 };
+            held += i64::from(on_hand);
+        }
+    }
+    black_box(held);
 }
 
 fn poisson(mean: f64) -> Result<Demand> {

@@ -133,6 +133,9 @@ pub struct Parts {
     pub tenant: TenantId,
 }
 
+/// How nice its threads are to all others (0 to 19).
+const NICE: i32 = 5;
+
 /// A running writer.
 pub struct Writer {
     stop: Arc<AtomicBool>,
@@ -146,10 +149,12 @@ impl Writer {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("influx-write")
+            .on_thread_start(be_nice)
             .enable_all()
             .build()?;
         let stopping = stop.clone();
         let thread = std::thread::Builder::new().name("influx".into()).spawn(move || {
+            be_nice();
             let (health, progress) = (parts.health.clone(), parts.progress.clone());
             if let Err(why) = run(parts, config, &stopping, &runtime) {
                 let mend = "the journal's readings cannot be handed on: look at the disk, then restart the gateway";
@@ -169,6 +174,11 @@ impl Writer {
             warn!("the writer to InfluxDB panicked");
         }
     }
+}
+
+/// A backlog can wait, what is live cannot: its threads let all others go first. It works without that, too.
+fn be_nice() {
+    rustix::process::nice(NICE).ok();
 }
 
 /// Why the writer cannot go on at all.

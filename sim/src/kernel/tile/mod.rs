@@ -13,9 +13,12 @@ mod help;
 mod setup;
 mod supply;
 
+use book::Run;
+
+use super::WIDTH;
 use super::calendar::{Calendar, state};
 use super::lanes::{V, by_lane};
-use super::model::{DemandShape, Group, Model, NONE, NodeShape, PolicyShape, RoundingShape, UnmetShape};
+use super::model::{DemandShape, Group, Model, NONE, PolicyShape, RoundingShape, UnmetShape};
 use super::perish::Lots;
 use super::random::{TableOf, four_days, scaled, share};
 use super::ration::Want;
@@ -49,9 +52,13 @@ pub(super) struct Node<const W: usize> {
     every: V<W>,
     weekdays: V<W>,
     table: TableOf<W>,
+    tier: [u32; W],
     factor: [u32; W],
+    /// All lanes have the same.
+    one_factor: bool,
     row: [u32; W],
-    history: [(u32, u32); W],
+    /// Where in the group's history of this node.
+    history: [u32; W],
     /// Of those who are not served at once, the share that waits, in 2⁻²⁰.
     waiting: [u32; W],
     subject: [[u32; W]; 2],
@@ -59,7 +66,9 @@ pub(super) struct Node<const W: usize> {
     pub(super) counted: [V<W>; N_COUNTED],
     /// What of it was in the series before this week.
     in_series: [V<W>; SERIES.len()],
-    sums: [[i64; W]; 4],
+    /// Of what is ordered and seen on a day: sums of squares, and sums of what is booked.
+    squares: [[i64; W]; 2],
+    totals: [[i64; W]; 2],
     purchases: [i64; W],
     forecast: [i64; W],
     smoothing: [i64; W],
@@ -85,7 +94,10 @@ pub(super) struct Arc<const W: usize> {
     ring: usize,
     ring_len: usize,
     now: usize,
-    last_arrival: [u32; W],
+    last_arrival: V<W>,
+    /// Random words of four days, and the first day they are not for.
+    words: [[u32; W]; 4],
+    words_until: u32,
     table: TableOf<W>,
     pair: [u32; W],
     subject: [[u32; W]; 2],
@@ -104,12 +116,16 @@ pub(super) struct Tile<'a, const W: usize> {
     replications: [u32; W],
     members: [usize; W],
     n_lanes: usize,
+    runs: Vec<Run>,
+    /// The lanes are members side by side, in one replication, as histories are kept.
+    members_in_step: bool,
     keys: Keys,
     lots: Option<Lots>,
     wants: Vec<Want>,
     given: Vec<i32>,
     leaves: Vec<V<W>>,
     is_coupled: bool,
+    is_by_echelon: bool,
     helps: bool,
 }
 
@@ -161,15 +177,23 @@ impl<'a, const W: usize> Tile<'a, W> {
     #[inline(always)]
     pub(super) fn run(&mut self, tally: &mut Tally, observer: &mut impl Observe<W>) {
         let n_nodes = self.nodes.len();
-        for day in 0..self.model.days {
+        let days = self.model.days;
+        for day in 0..=days {
             for n in 0..n_nodes {
                 if day > 0 {
                     self.close(n, day, tally);
+                }
+                if day == days {
+                    self.finish(n, tally);
+                    continue;
                 }
                 self.open(n, day);
                 if !self.helps {
                     self.settle(n, day);
                 }
+            }
+            if day == days {
+                break;
             }
             if self.helps {
                 self.help(day);
@@ -184,10 +208,6 @@ impl<'a, const W: usize> Tile<'a, W> {
                 self.make_and_bound(day, tally);
             }
             observer.after(day, self);
-        }
-        for n in 0..n_nodes {
-            self.close(n, self.model.days, tally);
-            self.finish(n, tally);
         }
     }
 
@@ -251,8 +271,9 @@ impl<'a, const W: usize> Tile<'a, W> {
         }
         let demand = match shape.demand {
             DemandShape::None => V::ZERO,
-            _ => demand(self.model, shape, node, day, self.keys.demand, &self.replications),
+            _ => self.demand(n, day),
         };
+        let node = &mut self.nodes[n];
         node.demand = demand;
         node.seen = demand;
         let usable = if shape.has_rows { node.on_hand & node.shut.not() } else { node.on_hand };
@@ -272,6 +293,39 @@ impl<'a, const W: usize> Tile<'a, W> {
                 }
             }
         }
+    }
+
+    /// What customers ask for today.
+    #[inline(always)]
+    fn demand(&mut self, n: usize, day: u32) -> V<W> {
+        let (model, shape, node) = (self.model, &self.group.shape.nodes[n], &mut self.nodes[n]);
+        let is_random = shape.demand == DemandShape::Random || shape.has_factor || shape.unmet == UnmetShape::Divided;
+        if day & 3 == 0 && is_random {
+            node.words = four_days(self.keys.demand, day, &self.replications, &node.subject);
+        }
+        let words = &node.words[day as usize & 3];
+        let mut asked = if shape.demand == DemandShape::Random {
+            model.tables.draw(&node.table, words)
+        } else {
+            let today = &self.group.histories[n][day as usize * WIDTH..];
+            match self.members_in_step {
+                true => V::from_slice(&today[node.history[0] as usize..]),
+                false => V::from_fn(|l| today[node.history[l] as usize]),
+            }
+        };
+        if shape.has_factor {
+            let factor = |row: u32| match row {
+                NONE => FACTOR_ONE,
+                row => {
+                    let row = &model.situation.factors[row as usize];
+                    row[day as usize % row.len()]
+                }
+            };
+            let factor =
+                if node.one_factor { [factor(node.factor[0]); W] } else { by_lane(|l| factor(node.factor[l])) };
+            asked = V::from_fn(|l| scaled(asked.0[l], factor[l], words[l]));
+        }
+        asked
     }
 
     #[cold]
@@ -315,10 +369,12 @@ impl<'a, const W: usize> Tile<'a, W> {
         };
         node.lost = unmet - waits;
         node.backlog += waits;
+        if shape.unmet != UnmetShape::Waits {
+            count!(node, Lost, node.lost);
+        }
         node.short = node.short | unmet.positive();
         count!(node, Demand, node.demand);
         count!(node, ServedAtOnce, node.demand - unmet);
-        count!(node, Lost, node.lost);
         count!(node, ShortDays, unmet.sign());
         count!(node, DemandDays, node.demand.sign());
     }
@@ -330,10 +386,13 @@ impl<'a, const W: usize> Tile<'a, W> {
         let any_echelon = shape.policy == PolicyShape::Echelon;
         let node = &mut self.nodes[n];
         node.ordered = V::ZERO;
-        count!(node, Seen, node.seen);
-        add_moments(&mut node.sums, 2, node.seen);
-        node.echelon = node.on_hand - node.backlog;
-        if !shape.out.is_empty() {
+        // Where nobody orders, what is seen is demand, and is counted there.
+        if !shape.is_last() {
+            count!(node, Seen, node.seen);
+        }
+        add_squares(&mut node.squares[1], node.seen);
+        if self.is_by_echelon {
+            node.echelon = node.on_hand - node.backlog;
             let mut below = V::ZERO;
             for &a in &shape.out {
                 let child = self.group.shape.arcs[a as usize].child as usize;
@@ -415,7 +474,7 @@ impl<'a, const W: usize> Tile<'a, W> {
         node.on_order += quantity;
         count!(node, Orders, quantity.sign());
         count!(node, Ordered, quantity);
-        add_moments(&mut node.sums, 0, quantity);
+        add_squares(&mut node.squares[0], quantity);
         if shape.arcs.1 == 1 {
             self.assign(shape.arcs.0 as usize, quantity);
         } else if quantity.any() {
@@ -424,50 +483,10 @@ impl<'a, const W: usize> Tile<'a, W> {
     }
 }
 
-/// Adds to a sum and to the sum of squares after it.
 #[inline(always)]
-fn add_moments<const W: usize>(sums: &mut [[i64; W]; 4], first: usize, value: V<W>) {
+fn add_squares<const W: usize>(sums: &mut [i64; W], value: V<W>) {
     for l in 0..W {
         let value = i64::from(value.0[l]);
-        sums[first][l] += value;
-        sums[first + 1][l] += value * value;
+        sums[l] += value * value;
     }
-}
-
-/// What customers ask for today.
-#[inline(always)]
-fn demand<const W: usize>(
-    model: &Model,
-    shape: &NodeShape,
-    node: &mut Node<W>,
-    day: u32,
-    key: [u32; 2],
-    replications: &[u32; W],
-) -> V<W> {
-    let word = |node: &Node<W>| node.words[day as usize & 3];
-    let is_random = shape.demand == DemandShape::Random || shape.has_factor || shape.unmet == UnmetShape::Divided;
-    if day & 3 == 0 && is_random {
-        node.words = four_days(key, day, replications, &node.subject);
-    }
-    let mut asked = if shape.demand == DemandShape::Random {
-        model.tables.draw(&node.table, &word(node))
-    } else {
-        V::from_fn(|l| {
-            let (from, len) = node.history[l];
-            if day < len { model.history[(from + day) as usize] } else { 0 }
-        })
-    };
-    if shape.has_factor {
-        let factors = &model.situation.factors;
-        let words = word(node);
-        let factor: [u32; W] = by_lane(|l| match node.factor[l] {
-            NONE => FACTOR_ONE,
-            row => {
-                let row = &factors[row as usize];
-                row[day as usize % row.len()]
-            }
-        });
-        asked = V::from_fn(|l| scaled(asked.0[l], factor[l], words[l]));
-    }
-    asked
 }

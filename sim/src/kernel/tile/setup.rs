@@ -2,12 +2,14 @@
 
 use std::array::from_fn;
 
+use super::super::WIDTH;
 use super::super::calendar::Calendar;
-use super::super::lanes::V;
-use super::super::model::{ArcParams, FromShape, Group, LeadShape, Model, NodeParams, PolicyShape};
+use super::super::lanes::{V, by_lane};
+use super::super::model::{ArcParams, FromShape, Group, LeadShape, Model, NodeParams, PolicyShape, history_at};
 use super::super::perish::Lots;
 use super::super::random::TableOf;
 use super::super::tally::{N_COUNTED, SERIES};
+use super::book::Run;
 use super::{Arc, Keys, Node, Tile};
 use crate::rng::{BlockKey, Purpose};
 
@@ -60,10 +62,12 @@ impl<'a, const W: usize> Tile<'a, W> {
                     ring,
                     ring_len,
                     now: 0,
-                    last_arrival: [0; W],
-                    table: TableOf::new(params.map(|p| p.table)),
-                    pair: params.map(|p| p.pair),
-                    subject: [params.map(|p| p.subject as u32), params.map(|p| (p.subject >> 32) as u32)],
+                    last_arrival: V::ZERO,
+                    words: [[0; W]; 4],
+                    words_until: 0,
+                    table: TableOf::new(by_lane(|l| params[l].table)),
+                    pair: by_lane(|l| params[l].pair),
+                    subject: [by_lane(|l| params[l].subject as u32), by_lane(|l| (params[l].subject >> 32) as u32)],
                     has_way: shape.lead == LeadShape::Timetable || params.iter().any(|p| p.way.is_some()),
                     is_bounded: bounded[a] || n_parts > 0,
                 }
@@ -114,20 +118,23 @@ impl<'a, const W: usize> Tile<'a, W> {
                     order_multiple: lane(|p| p.order_multiple),
                     every: lane(|p| p.every),
                     weekdays: lane(|p| p.weekdays),
-                    table: TableOf::new(params.map(|p| p.table)),
-                    factor: params.map(|p| p.factor),
-                    row: params.map(|p| p.row),
-                    history: params.map(|p| p.history),
-                    waiting: params.map(|p| ((p.backorder_permille as u32) << 20) / 1_000),
-                    subject: [params.map(|p| p.subject as u32), params.map(|p| (p.subject >> 32) as u32)],
+                    table: TableOf::new(by_lane(|l| params[l].table)),
+                    tier: by_lane(|l| model.book.tier_of[params[l].position as usize]),
+                    factor: by_lane(|l| params[l].factor),
+                    one_factor: params.iter().all(|p| p.factor == params[0].factor),
+                    row: by_lane(|l| params[l].row),
+                    history: by_lane(|l| history_at(members[l], model.days) as u32),
+                    waiting: by_lane(|l| ((params[l].backorder_permille as u32) << 20) / 1_000),
+                    subject: [by_lane(|l| params[l].subject as u32), by_lane(|l| (params[l].subject >> 32) as u32)],
                     words: [[0; W]; 4],
                     counted: [V::ZERO; N_COUNTED],
                     in_series: [V::ZERO; SERIES.len()],
-                    sums: [[0; W]; 4],
+                    squares: [[0; W]; 2],
+                    totals: [[0; W]; 2],
                     purchases: [0; W],
-                    forecast: params.map(|p| p.start_forecast),
-                    smoothing: params.map(|p| p.smoothing),
-                    cover: params.map(|p| p.cover),
+                    forecast: by_lane(|l| params[l].start_forecast),
+                    smoothing: by_lane(|l| params[l].smoothing),
+                    cover: by_lane(|l| params[l].cover),
                     seen_before: vec![start; before],
                     incoming,
                 }
@@ -149,6 +156,7 @@ impl<'a, const W: usize> Tile<'a, W> {
         let key = |purpose| BlockKey::new(seed, purpose).words();
         Self {
             is_coupled: arcs.iter().any(|arc| arc.is_bounded),
+            is_by_echelon: group.shape.nodes.iter().any(|node| node.policy == PolicyShape::Echelon),
             helps: !group.shape.pools.is_empty(),
             model,
             group,
@@ -159,6 +167,8 @@ impl<'a, const W: usize> Tile<'a, W> {
             replications,
             members,
             n_lanes,
+            members_in_step: per_member == 1 && W == WIDTH,
+            runs: Run::all(&members, &replications, n_lanes),
             keys: Keys { demand: key(Purpose::KernelDemand), lead_time: key(Purpose::KernelLeadTime) },
             lots,
             wants: Vec::new(),

@@ -1,7 +1,7 @@
 //! Orders to suppliers, and what they send.
 
 use super::super::calendar::CLOSED;
-use super::super::lanes::V;
+use super::super::lanes::{V, by_lane};
 use super::super::model::{ArcParams, FromShape, LeadShape};
 use super::super::random::{TableOf, four_days};
 use super::super::ration::{Want, in_proportion, ration};
@@ -128,21 +128,21 @@ impl<'a, const W: usize> Tile<'a, W> {
         let node = &self.nodes[n];
         let usable = if shape.has_rows { node.on_hand & node.shut.not() } else { node.on_hand };
         let enough = node.owed.at_most(usable);
-        if enough == V::ALL {
-            // Everybody gets all; closed arcs keep theirs.
-            for &a in &shape.out {
-                let a = a as usize;
-                let leaves = self.arcs[a].owed & self.is_open(a, day);
-                self.leave(n, a, leaves, day, tally);
-            }
-            for &(a, units) in &shape.used_by {
-                let part = self.part_of(a as usize, n);
-                let taken = self.arcs[a as usize].owed.times(V::splat(units));
-                self.arcs[a as usize].parts[part] = taken;
-                self.nodes[n].on_hand -= taken;
-            }
-        } else {
-            self.ship_short(n, usable, day, tally);
+        let is_short = enough != V::ALL;
+        if is_short {
+            self.ration_lanes(n, usable, enough, day);
+        }
+        // Where there is enough everybody gets all; closed arcs keep theirs.
+        for (i, &a) in shape.out.iter().enumerate() {
+            let a = a as usize;
+            let leaves = if is_short { self.leaves[i] } else { self.arcs[a].owed & self.is_open(a, day) };
+            self.leave(n, a, leaves, day, tally);
+        }
+        for (i, &(a, units)) in (shape.out.len()..).zip(&shape.used_by) {
+            let part = self.part_of(a as usize, n);
+            let taken = if is_short { self.leaves[i] } else { self.arcs[a as usize].owed.times(V::splat(units)) };
+            self.arcs[a as usize].parts[part] = taken;
+            self.nodes[n].on_hand -= taken;
         }
     }
 
@@ -166,7 +166,8 @@ impl<'a, const W: usize> Tile<'a, W> {
         }
     }
 
-    fn ship_short(&mut self, n: usize, usable: V<W>, day: u32, tally: &mut Tally) {
+    /// What leaves on each arc and to each recipe, where there may not be enough.
+    fn ration_lanes(&mut self, n: usize, usable: V<W>, enough: V<W>, day: u32) {
         let shape = &self.group.shape.nodes[n];
         let n_out = shape.out.len();
         let mut leaves = std::mem::take(&mut self.leaves);
@@ -177,7 +178,6 @@ impl<'a, const W: usize> Tile<'a, W> {
         for &(a, units) in &shape.used_by {
             leaves.push(self.arcs[a as usize].owed.times(V::splat(units)));
         }
-        let enough = self.nodes[n].owed.at_most(usable);
         for l in 0..W {
             if enough.0[l] != 0 {
                 continue;
@@ -199,14 +199,6 @@ impl<'a, const W: usize> Tile<'a, W> {
                 let whole = i < n_out && !self.group.shape.arcs[shape.out[i] as usize].partial && *given < want.pieces;
                 leaves[i].0[l] = if whole { 0 } else { *given };
             }
-        }
-        for (i, &a) in shape.out.iter().enumerate() {
-            self.leave(n, a as usize, leaves[i], day, tally);
-        }
-        for (i, &(a, _)) in shape.used_by.iter().enumerate() {
-            let part = self.part_of(a as usize, n);
-            self.arcs[a as usize].parts[part] = leaves[n_out + i];
-            self.nodes[n].on_hand -= leaves[n_out + i];
         }
         self.leaves = leaves;
     }
@@ -307,11 +299,28 @@ impl<'a, const W: usize> Tile<'a, W> {
                 arrives = [day + u32::from(days); W];
             }
             LeadShape::Random => {
-                let words = four_days(self.keys.lead_time, day, &self.replications, &self.arcs[a].subject);
-                let days = self.model.tables.draw(&self.arcs[a].table, &words[day as usize & 3]);
-                for l in 0..W {
-                    arrives[l] = self.arrive(a, l, leaves.0[l], day, days.0[l].max(1) as u32);
+                let arc = &mut self.arcs[a];
+                if arc.words_until <= day {
+                    arc.words = four_days(self.keys.lead_time, day, &self.replications, &arc.subject);
+                    arc.words_until = (day | 3) + 1;
                 }
+                let days = self.model.tables.draw(&arc.table, &arc.words[day as usize & 3]).max(V::splat(1));
+                let today = V::splat(day as i32);
+                let mut at = today + days;
+                if !shape.may_cross {
+                    at = at.max(arc.last_arrival);
+                    arc.last_arrival = leaves.positive().pick(at, arc.last_arrival);
+                }
+                let slot = at - today + V::splat(arc.now as i32 - 1);
+                let ring_len = V::splat(arc.ring_len as i32);
+                let slot = slot - (ring_len & ring_len.at_most(slot));
+                let ring = &mut self.rings[arc.ring..arc.ring + arc.ring_len];
+                for l in 0..W {
+                    if leaves.0[l] != 0 {
+                        ring[slot.0[l] as usize].0[l] += leaves.0[l];
+                    }
+                }
+                arrives = by_lane(|l| at.0[l] as u32);
             }
             LeadShape::Timetable => {
                 let words = four_days(self.keys.lead_time, day, &self.replications, &self.arcs[a].subject);
@@ -376,8 +385,8 @@ impl<'a, const W: usize> Tile<'a, W> {
         let arc = &mut self.arcs[a];
         let mut at = day + days;
         if !may_cross {
-            at = at.max(arc.last_arrival[l]);
-            arc.last_arrival[l] = at;
+            at = at.max(arc.last_arrival.0[l] as u32);
+            arc.last_arrival.0[l] = at as i32;
         }
         let slot = (arc.now + (at - day) as usize - 1) % arc.ring_len;
         self.rings[arc.ring + slot].0[l] += pieces;
