@@ -218,6 +218,9 @@ section! {
         timeout_secs: u64 = 30,
         /// The longest wait between two tries.
         retry_max_secs: u64 = 10,
+        /// Answer questions over at least so many days, in steps of whole hours or minutes, from what the tasks of
+        /// `portolan influx setup` have summed up; 0: never. What came later than they look back is not in there.
+        rolled_up_from_days: u32 = 0,
     }
 }
 /// A secret that is never shown.

@@ -131,7 +131,9 @@ pub mod influx {
             Some(MetricKey { device, metric: known.metric.clone() })
         };
         // Reader and writer have a runtime each, and connections belong to one.
-        let reader = InfluxReader::new(self::client(config)?, Arc::new(names));
+        let days = influx.rolled_up_from_days;
+        let rolled_up_from = (days > 0).then(|| Duration::from_secs(u64::from(days) * 86_400));
+        let reader = InfluxReader::new(self::client(config)?, Arc::new(names)).rolled_up_from(rolled_up_from);
         let store = InfluxStore::new(reader, progress.clone()).map_err(StartError::Thread)?;
         let config = WriterConfig {
             window_points: influx.batch_points,

@@ -11,7 +11,7 @@ use tests::mosquitto::{Mosquitto, MosquittoOptions};
 use tests::publisher::Publisher;
 
 /// A gateway whose readings go to `influxd`; its token stands in a file.
-fn with_influx(test: &str, influxd: &Influxd) -> GatewayOptions {
+pub(super) fn with_influx(test: &str, influxd: &Influxd) -> GatewayOptions {
     let mut options = with_network(test);
     let token = options.data.with_extension("token");
     fs::write(&token, format!("{OPERATOR_TOKEN}\n")).expect("a token file");
@@ -47,7 +47,7 @@ fn flux_count(influxd: &Influxd) -> u64 {
     row.rsplit(',').next().and_then(|count| count.parse().ok()).unwrap_or_else(|| panic!("no count in:\n{text}"))
 }
 
-fn wait_for_all(gateway: &Gateway) {
+pub(super) fn wait_for_all(gateway: &Gateway) {
     wait_until("InfluxDB has all that is durable", Duration::from_secs(120), || {
         match gateway.metric("portolan_store_behind_records") as u64 {
             0 => Ok(()),
@@ -286,7 +286,12 @@ fn a_reading_that_influxdb_refuses_is_quarantined_and_the_rest_goes_through() {
 }
 
 /// Asks InfluxDB's own API as the operator; the answer must be a success.
-fn operator(influxd: &Influxd, method: &str, path: &str, body: Option<&serde_json::Value>) -> serde_json::Value {
+pub(super) fn operator(
+    influxd: &Influxd,
+    method: &str,
+    path: &str,
+    body: Option<&serde_json::Value>,
+) -> serde_json::Value {
     let method = reqwest::Method::from_bytes(method.as_bytes()).expect("a method");
     let mut request = influxd
         .http()
@@ -302,7 +307,7 @@ fn operator(influxd: &Influxd, method: &str, path: &str, body: Option<&serde_jso
 }
 
 /// Runs a task as if it were that time, and waits until it has ended well.
-fn run_task(influxd: &Influxd, name: &str, at_millis: u64) {
+pub(super) fn run_task(influxd: &Influxd, name: &str, at_millis: u64) {
     let query = url_query(&[("org", ORG), ("name", name)]);
     let tasks = operator(influxd, "GET", &format!("tasks?{query}"), None);
     let id = tasks["tasks"][0]["id"].as_str().unwrap_or_else(|| panic!("no task {name:?}: {tasks}")).to_owned();
@@ -322,7 +327,7 @@ fn run_task(influxd: &Influxd, name: &str, at_millis: u64) {
     });
 }
 
-fn url_query(pairs: &[(&str, &str)]) -> String {
+pub(super) fn url_query(pairs: &[(&str, &str)]) -> String {
     let url = reqwest::Url::parse_with_params("http://x", pairs).expect("an address");
     url.query().unwrap_or_default().to_owned()
 }

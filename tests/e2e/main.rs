@@ -11,4 +11,5 @@ mod influx;
 mod mapped;
 mod no_loss;
 mod retail;
+mod rolled_up;
 mod what_if;

@@ -290,9 +290,19 @@ impl InfluxClient {
     /// Runs InfluxQL statements on the bucket, giving one result a statement. Values from outside go into
     /// `params`, never into the text.
     pub async fn influxql(&self, statements: &str, params: &Map<String, Json>) -> Result<Vec<Rows>, RequestError> {
+        self.influxql_of(&self.bucket, statements, params).await
+    }
+
+    /// The same on another bucket.
+    pub async fn influxql_of(
+        &self,
+        bucket: &str,
+        statements: &str,
+        params: &Map<String, Json>,
+    ) -> Result<Vec<Rows>, RequestError> {
         let mut url = join(&self.base, "query");
         // A bucket `a/b` is to InfluxQL the retention policy `b` of the database `a`.
-        let (db, policy) = self.bucket.split_once('/').unwrap_or((&self.bucket, ""));
+        let (db, policy) = bucket.split_once('/').unwrap_or((bucket, ""));
         url.query_pairs_mut().append_pair("org", &self.org).append_pair("db", db).append_pair("rp", policy);
         let params = Json::Object(params.clone()).to_string();
         let form = form_urlencoded::Serializer::new(String::new())

@@ -4,6 +4,8 @@
 //! in the open-source server. Times, strings and limits go in as parameters; the steps of a downsampling are
 //! printed from integers.
 
+mod rolled;
+
 use super::client::{InfluxClient, RequestError, Rows};
 use super::line::{MEASUREMENT, TIME_MAX, TIME_MIN, field_of_kind, quality_of_kind};
 use super::writer::Progress;
@@ -55,12 +57,21 @@ impl<F: Fn(SeriesId) -> Option<MetricKey> + Send + Sync> SeriesNames for F {
 pub struct InfluxReader {
     client: InfluxClient,
     names: Arc<dyn SeriesNames>,
+    /// Spans at least so long are answered from what is summed up already.
+    rolled_up_from: Option<Duration>,
 }
 
 impl InfluxReader {
     /// Reads with `client`, which should have a token that may read the bucket.
     pub fn new(client: InfluxClient, names: Arc<dyn SeriesNames>) -> Self {
-        Self { client, names }
+        Self { client, names, rolled_up_from: None }
+    }
+
+    /// Has it answer questions over at least so long a span from what tasks have summed up, as far as steps allow.
+    #[must_use]
+    pub fn rolled_up_from(mut self, span: Option<Duration>) -> Self {
+        self.rolled_up_from = span;
+        self
     }
 
     /// As [`Store::latest_at`].
@@ -117,11 +128,30 @@ impl InfluxReader {
         let mut buckets = Vec::new();
         let Some(key) = self.names.name_of(series) else { return Ok(buckets) };
         let Some(whole) = Span::new(&span, None) else { return Ok(buckets) };
-        let [early, middle, late] = steps.split(whole);
-        self.fold(&key, early, steps, &mut buckets).await?;
-        self.summarise(&key, middle, steps, &mut buckets).await?;
-        self.fold(&key, late, steps, &mut buckets).await?;
+        let mut rest = Some(whole);
+        if let Some(rollup) = self.rolled_up_from.and_then(|from| rolled::rollup(whole, steps, from))
+            && let Some(known) = self.rolled_up(&key, rollup, whole, steps).await?
+        {
+            self.add_points(&key, whole.until(known.from), steps, &mut buckets).await?;
+            self.add_rollup(&key, rollup, known, steps, &mut buckets).await?;
+            rest = whole.after(Timestamp::from_nanos(known.to));
+        }
+        self.add_points(&key, rest, steps, &mut buckets).await?;
         Ok(buckets)
+    }
+
+    async fn add_points(
+        &self,
+        key: &MetricKey,
+        span: Option<Span>,
+        steps: Steps,
+        buckets: &mut Vec<Bucket>,
+    ) -> Result<()> {
+        let Some(span) = span else { return Ok(()) };
+        let [early, middle, late] = steps.split(span);
+        self.fold(key, early, steps, buckets).await?;
+        self.summarise(key, middle, steps, buckets).await?;
+        self.fold(key, late, steps, buckets).await
     }
 
     /// Lets InfluxDB fill the buckets.
@@ -221,6 +251,11 @@ impl Span {
     fn after(self, after: Timestamp) -> Option<Self> {
         let from = after.as_nanos().checked_add(1)?;
         (from <= self.to).then_some(Self { from, to: self.to })
+    }
+
+    fn until(self, end: i64) -> Option<Self> {
+        let to = end.checked_sub(1)?;
+        (self.from <= to).then_some(Self { from: self.from, to: to.min(self.to) })
     }
 
     /// What of `span` lies after `after`; `None` if nothing does. The greatest end is no end.

@@ -53,16 +53,23 @@ pub struct Step {
 }
 
 /// How finely a task sums up, and how far it looks back for late readings each time.
-struct Rollup {
+pub(super) struct Rollup {
     suffix: &'static str,
-    every: &'static str,
+    pub(super) every_secs: u32,
     offset: &'static str,
-    look_back: &'static str,
+    pub(super) look_back_secs: u32,
 }
 
-const ROLLUPS: [Rollup; 2] = [
-    Rollup { suffix: "1m", every: "1m", offset: "10s", look_back: "15m" },
-    Rollup { suffix: "1h", every: "1h", offset: "1m", look_back: "25h" },
+impl Rollup {
+    /// Where it is kept.
+    pub(super) fn bucket(&self, raw: &str) -> String {
+        format!("{raw}-{}", self.suffix)
+    }
+}
+
+pub(super) const ROLLUPS: [Rollup; 2] = [
+    Rollup { suffix: "1m", every_secs: 60, offset: "10s", look_back_secs: 15 * 60 },
+    Rollup { suffix: "1h", every_secs: 3_600, offset: "1m", look_back_secs: 25 * 3_600 },
 ];
 
 /// Makes what is not there yet. `client` shows an operator's token; `token_file` is where the gateway's own token
@@ -78,10 +85,11 @@ pub async fn set_up(
     let org = text(&answer["orgs"][0]["id"], doing, "id")?;
     let mut steps = Vec::new();
     let bucket = bucket(client, &org, name, retention_days, &mut steps).await?;
-    for Rollup { suffix, .. } in &ROLLUPS {
-        self::bucket(client, &org, &format!("{name}-{suffix}"), retention_days, &mut steps).await?;
+    let mut rolled_up = Vec::new();
+    for rollup in &ROLLUPS {
+        rolled_up.push(self::bucket(client, &org, &rollup.bucket(name), retention_days, &mut steps).await?);
     }
-    steps.push(token(client, &org, &bucket, token_file).await?);
+    steps.push(token(client, &org, &bucket, &rolled_up, token_file).await?);
     for rollup in &ROLLUPS {
         steps.push(task(client, &org, rollup).await?);
     }
@@ -135,8 +143,15 @@ fn days(secs: u64) -> String {
     }
 }
 
-/// Reading and writing the one bucket is all that writer, reader and `portolan doctor` ask for.
-async fn token(client: &InfluxClient, org: &str, bucket: &str, file: Option<&Path>) -> Result<Step, SetupError> {
+/// Reading and writing the one bucket, and reading what is summed up, is all that writer, reader and `portolan
+/// doctor` ask for.
+async fn token(
+    client: &InfluxClient,
+    org: &str,
+    bucket: &str,
+    rolled_up: &[String],
+    file: Option<&Path>,
+) -> Result<Step, SetupError> {
     let Some(file) = file else {
         let note = "it comes from store.influxdb2.token, so none is made".to_owned();
         return Ok(Step { what: "token".to_owned(), made: false, note });
@@ -155,11 +170,16 @@ async fn token(client: &InfluxClient, org: &str, bucket: &str, file: Option<&Pat
     let (token, note) = match known {
         Some(known) => (text(&known["token"], doing, "token")?, "InfluxDB had it, the file is new"),
         None => {
-            let may = |action: &str| json!({ "action": action, "resource": { "type": "buckets", "id": bucket, "orgID": org } });
-            let body = json!({ "orgID": org, "description": description, "permissions": [may("read"), may("write")] });
+            let may = |action: &str, id: &str| json!({ "action": action, "resource": { "type": "buckets", "id": id, "orgID": org } });
+            let mut permissions = vec![may("read", bucket), may("write", bucket)];
+            permissions.extend(rolled_up.iter().map(|id| may("read", id)));
+            let body = json!({ "orgID": org, "description": description, "permissions": permissions });
             let doing = "making the token".to_owned();
             let made = ok(&doing, client.post("authorizations", &body).await)?;
-            (text(&made["token"], doing, "token")?, "may read and write the bucket, and nothing else")
+            (
+                text(&made["token"], doing, "token")?,
+                "may read and write the bucket, read the summed-up ones, and nothing else",
+            )
         }
     };
     write_secret(file, &Token::new(&token))
@@ -201,7 +221,7 @@ async fn task(client: &InfluxClient, org: &str, rollup: &Rollup) -> Result<Step,
     let description = "Minimum, maximum, mean, last and count of Portolan's readings";
     let body = json!({ "orgID": org, "flux": flux, "status": "active", "description": description });
     ok(&format!("making the {what}"), client.post("tasks", &body).await)?;
-    let note = format!("every {}, back to {} for late readings", rollup.every, rollup.look_back);
+    let note = format!("every {}, back to {} s for late readings", rollup.suffix, rollup.look_back_secs);
     Ok(Step { what, made: true, note })
 }
 
@@ -211,9 +231,9 @@ fn task_name(bucket: &str, rollup: &Rollup) -> String {
 
 /// The task's script. As in our own reads, `kind` says which field of a point counts.
 fn script(bucket: &str, rollup: &Rollup) -> String {
-    let Rollup { suffix, every, offset, look_back } = rollup;
+    let Rollup { suffix: every, offset, look_back_secs, .. } = rollup;
     let name = flux_string(&task_name(bucket, rollup));
-    let (from, to) = (flux_string(bucket), flux_string(&format!("{bucket}-{suffix}")));
+    let (from, to) = (flux_string(bucket), flux_string(&rollup.bucket(bucket)));
     let points = |field: &str, kind: i64, value: &str| {
         let kinds = format!("r.kind == {kind} or r.kind == {} or r.kind == {}", kind + 10, kind + 20);
         format!(
@@ -236,7 +256,7 @@ fn script(bucket: &str, rollup: &Rollup) -> String {
 option task = {{name: {name}, every: {every}, offset: {offset}}}
 
 end = date.truncate(t: now(), unit: {every})
-begin = date.sub(d: {look_back}, from: end)
+begin = date.sub(d: {look_back_secs}s, from: end)
 
 roll = (tables=<-, fn, as) => tables
     |> aggregateWindow(every: {every}, fn: fn, createEmpty: false, timeSrc: "_start")
@@ -258,6 +278,12 @@ booleans = {booleans}
 texts = {texts}
     |> sort(columns: ["_time"])
 
+kinds = from(bucket: {from})
+    |> range(start: begin, stop: end)
+    |> filter(fn: (r) => r._measurement == "{MEASUREMENT}" and r._field == "kind")
+    |> keep(columns: ["_time", "_start", "_stop", "_value", "device", "metric", "site"])
+    |> sort(columns: ["_time"])
+
 "#
     );
     for (tables, function, field) in [
@@ -270,6 +296,8 @@ texts = {texts}
         ("booleans", "count", "boolean_count"),
         ("texts", "last", "text_last"),
         ("texts", "count", "text_count"),
+        // Which of the three is the last, and whether a number is whole.
+        ("kinds", "last", "kind_last"),
     ] {
         script.push_str(&format!("{tables} |> roll(fn: {function}, as: \"{field}\")\n"));
     }
