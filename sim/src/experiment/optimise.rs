@@ -8,6 +8,7 @@
 //! Operations Research 42 (1994)): on the shelf, or with a customer who would have waited, or lower down with
 //! those who order here. With whole pieces the derivative to the right is the difference that a piece makes.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -20,7 +21,8 @@ use crate::situation::{Origin, Policy, Situation};
 ///
 /// One entry a position; 0 where it has no levels. Exact for backorders with one source, constant lead times and
 /// customers served before other sites; where several order in a shortage, by their shares; where sales are
-/// lost, without the earlier orders that one sale more may cause; random lead times count by their mean.
+/// lost, without the earlier orders that one sale more may cause; random lead times count by their mean. Where
+/// goods grow too old, the piece is thrown away with them. Freight and the cost of orders do not count.
 pub fn gradient(model: &Model, seed: u64, replications: Range<u32>) -> Vec<f64> {
     slope(model, seed, replications, Search::rounds(0)).unwrap_or_default()
 }
@@ -148,6 +150,7 @@ impl Below {
         let first = model.days() - model.counted_days();
         let (holding, waiting) = (position.holding_minor_per_year / 365.0, position.backorder_minor_per_day);
         let losing = position.lost_minor + s.skus[position.sku as usize].margin_minor as f64;
+        let value = s.skus[position.sku as usize].value_minor as f64;
         let loses = position.backorder_permille < 1_000;
         let back_after = self.lead_days[at] as usize + usize::from(position.review.every_days.max(1)) - 1;
         let mut returns = vec![0.0; more.len() + back_after + 1];
@@ -158,6 +161,13 @@ impl Below {
             let counts = if day as u32 >= first { 1.0 } else { 0.0 };
             let now = trace.day(day as u32, at);
             let mut here = more - gone;
+            if now.wasted > 0 {
+                // One piece more that grows too old, and is ordered again.
+                *cost += counts * here * value;
+                returns[day + back_after] += here;
+                gone += here;
+                here = 0.0;
+            }
             if loses && now.lost > 0 {
                 // One sale more; its piece is ordered again.
                 *cost -= counts * here * losing;
@@ -245,10 +255,12 @@ pub fn improve(
 ) -> Option<Proposal> {
     let choosing = plan.replications_min.clamp(2, CHOOSING);
     let rounds = u64::from(search.rounds);
-    let of_search = u64::from(choosing) * (rounds + 2) + u64::from(PATHS) * PATH_WORK * rounds;
+    let lots = Lots::of(start, search.may_change);
+    let tries = LOT_TRIES * lots.factors.len() as u64;
+    let of_search = u64::from(choosing) * (rounds + 2 + tries) + u64::from(PATHS) * PATH_WORK * rounds;
     let of_run = 2 * u64::from(plan.replications_min.max(2));
     let mut searched = |done: u64| progress(Progress { done, of: of_search + of_run });
-    let situation = match better(&today, start, plan, choosing, search, &mut searched)? {
+    let situation = match better(&today, start, plan, choosing, (search, lots), &mut searched)? {
         Some(found) => Arc::new(found),
         None => today.clone(),
     };
@@ -273,35 +285,107 @@ pub fn improve(
     })
 }
 
-/// The best of `start` and the rounds; `Some(None)` where today's levels cost no more, `None` if stopped.
+/// The most runs in which the lots of a group are tried.
+const LOT_TRIES: u64 = 4;
+/// By which lots grow or shrink from try to try.
+const LOT_STEP: f64 = 1.5;
+
+/// Factors on the lots (of min and max, what lies between) of groups: an echelon's goods that spoil, or do not.
+#[derive(Clone, Debug)]
+struct Lots {
+    group_of: Vec<Option<usize>>,
+    factors: Vec<f64>,
+}
+
+impl Lots {
+    fn of(s: &Situation, may_change: Option<&[bool]>) -> Self {
+        let has_lot = |policy: &Policy| matches!(policy, Policy::MinMax { .. } | Policy::ReorderLot { .. });
+        let key = |at: usize| {
+            let position = &s.positions[at];
+            let may = may_change.is_none_or(|may| may[at]) && has_lot(&position.policy);
+            let spoils = s.skus[position.sku as usize].shelf_life_days.is_some();
+            may.then(|| (s.sites[position.site as usize].tier, spoils))
+        };
+        let keys: Vec<Option<(u8, bool)>> = (0..s.positions.len()).map(key).collect();
+        let known: BTreeSet<(u8, bool)> = keys.iter().flatten().copied().collect();
+        let group_of = keys.iter().map(|key| known.iter().position(|known| Some(known) == key.as_ref())).collect();
+        Self { group_of, factors: vec![1.0; known.len()] }
+    }
+
+    fn with(&self, group: usize, factor: f64) -> Self {
+        let mut lots = self.clone();
+        lots.factors[group] *= factor;
+        lots
+    }
+
+    fn set(&self, mut situation: Situation) -> Situation {
+        for (position, group) in situation.positions.iter_mut().zip(&self.group_of) {
+            let Some(factor) = group.map(|group| self.factors[group]).filter(|factor| *factor != 1.0) else { continue };
+            let of = |lot: i64| ((lot as f64 * factor).round() as i64).max(lot.min(1));
+            match &mut position.policy {
+                Policy::MinMax { min, max } => *max = *min + of(*max - *min),
+                Policy::ReorderLot { lot, .. } => *lot = of(*lot),
+                _ => {}
+            }
+        }
+        situation
+    }
+}
+
+/// The best of `start`, other lots, and the rounds; `Some(None)` where today's levels cost no more, `None` if stopped.
+///
+/// Lots decide how often is ordered, and so freight and the cost of orders, which no gradient sees: they are tried
+/// by groups first, and kept where a difference in pairs leaves no doubt.
 fn better(
     today: &Arc<Situation>,
     start: &Situation,
     plan: &Plan,
     choosing: u32,
-    search: Search<'_>,
+    (search, mut lots): (Search<'_>, Lots),
     searched: &mut dyn FnMut(u64),
 ) -> Option<Option<Situation>> {
     let n = start.positions.len();
     let chosen_on = SEARCH_FROM + PATHS..SEARCH_FROM + PATHS + choosing;
     let mut done = 0;
-    let mut cost = |situation: Arc<Situation>, before: u64| -> Option<f64> {
+    let mut cost = |situation: Arc<Situation>, work: u64| -> Option<Vec<f64>> {
         let model = Arc::new(Model::new(situation, plan.days, plan.warm_up_days));
         let effort = Effort { threads: search.threads, stop: search.stop, ..Effort::default() };
         let tally = model.run(plan.seed, chosen_on.clone(), effort)?;
-        done += before + u64::from(choosing);
+        done += work;
         searched(done);
         let outcome = Outcome { name: String::new(), model, tally };
-        Some(outcome.estimate(Kpi::RelevantCost, Scope::All)?.mean)
+        outcome.values(Kpi::RelevantCost, Scope::All).into_iter().collect()
     };
-    let of_today = cost(today.clone(), 0)?;
-    let mut best = (cost(Arc::new(start.clone()), 0)?, vec![0_i64; n]);
+    let each = u64::from(choosing);
+    let of_today = cost(today.clone(), each)?;
+    let mut here = cost(Arc::new(start.clone()), each)?;
+    for group in 0..lots.factors.len() {
+        let mut left = LOT_TRIES;
+        for step in [LOT_STEP, 1.0 / LOT_STEP] {
+            let mut has_won = false;
+            while left > 0 {
+                let tried = lots.with(group, step);
+                left -= 1;
+                let found = cost(Arc::new(tried.set(start.clone())), each)?;
+                let pairs: Vec<f64> = found.iter().zip(&here).map(|(a, b)| a - b).collect();
+                if !Estimate::of(&pairs).is_some_and(|it| it.mean < 0.0 && it.is_significant()) {
+                    break;
+                }
+                (lots, here, has_won) = (tried, found, true);
+            }
+            if has_won {
+                break;
+            }
+        }
+    }
+    let sum = |costs: &[f64]| costs.iter().sum::<f64>();
+    let mut best = (sum(&here), vec![0_i64; n]);
     let mut shift = vec![0_i64; n];
     // Resilient steps (Riedmiller and Braun 1993): only the sign of a gradient counts.
     let mut step: Vec<f64> = start.positions.iter().map(|p| (level_of(&p.policy) as f64 / 8.0).max(1.0)).collect();
     let mut before = vec![0.0; n];
     for _ in 0..search.rounds {
-        let here = Model::new(Arc::new(shifted(start, &shift)), plan.days, plan.warm_up_days);
+        let here = Model::new(Arc::new(lots.set(shifted(start, &shift))), plan.days, plan.warm_up_days);
         let slope = slope(&here, plan.seed, SEARCH_FROM..SEARCH_FROM + PATHS, search)?;
         for i in 0..n {
             let turned = before[i] * slope[i];
@@ -321,13 +405,14 @@ fn better(
             before[i] = slope[i];
             shift[i] = shift[i].max(-level_of(&start.positions[i].policy));
         }
-        let found = cost(Arc::new(shifted(start, &shift)), u64::from(PATHS) * PATH_WORK)?;
+        let work = each + u64::from(PATHS) * PATH_WORK;
+        let found = sum(&cost(Arc::new(lots.set(shifted(start, &shift))), work)?);
         if found < best.0 {
             best = (found, shift.clone());
         }
     }
     let (least, shift) = best;
-    Some((least < of_today).then(|| shifted(start, &shift)))
+    Some((least < sum(&of_today)).then(|| lots.set(shifted(start, &shift))))
 }
 
 /// The lowest level, which must not fall below 0.
@@ -451,6 +536,22 @@ mod tests {
         let better = improved(&today, &placed.situation, &plan, Search::rounds(10));
         assert!(better.difference.mean < 0.0 && better.today == proposal.today, "{better:?}");
         assert!(placed.lower_bound_minor_per_day <= placed.cost_minor_per_day && placed.stocks == 3, "{placed:?}");
+    }
+
+    #[test]
+    fn lots_grow_where_orders_cost_much() {
+        let mut today = network(&[30, 30, 60], false, 1_000);
+        for position in &mut today.positions {
+            position.policy = Policy::MinMax { min: 15, max: 17 };
+            position.ordering.cost_minor = 400;
+        }
+        let proposal = improved(&today, &today, &Plan::fixed(3, 200, 20), Search::rounds(4));
+        assert!(proposal.difference.mean < 0.0 && proposal.difference.is_significant(), "{proposal:?}");
+        let lot = |at: usize| match proposal.situation.positions[at].policy {
+            Policy::MinMax { min, max } => max - min,
+            _ => 0,
+        };
+        assert!(lot(0) > 4 && lot(1) > 4, "{:?}", proposal.situation.positions);
     }
 
     #[test]
