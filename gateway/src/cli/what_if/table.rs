@@ -80,7 +80,7 @@ fn ranking(selection: &SelectionView, unit: &Unit) -> String {
 
 /// A probability that is not rounded up to one.
 fn floored(probability: f64) -> f64 {
-    (probability * 1_000.0).floor() / 1_000.0
+    ((probability * 1_000.0).floor() / 1_000.0).min(0.999)
 }
 
 /// Positions that are shown; all are in the proposal and in `--json`.
