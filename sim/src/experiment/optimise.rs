@@ -207,7 +207,7 @@ pub struct Proposal {
 /// How better levels are looked for.
 #[derive(Clone, Copy, Debug)]
 pub struct Search<'a> {
-    /// Steps along the gradient.
+    /// Steps along the gradient; 0: the start alone is judged.
     pub rounds: u32,
     /// Whether the levels of each position may change; `None`: those of all may.
     pub may_change: Option<&'a [bool]>,
@@ -256,7 +256,7 @@ pub fn improve(
     let choosing = plan.replications_min.clamp(2, CHOOSING);
     let rounds = u64::from(search.rounds);
     let lots = Lots::of(start, search.may_change);
-    let tries = LOT_TRIES * lots.factors.len() as u64;
+    let tries = if rounds > 0 { LOT_TRIES * lots.factors.len() as u64 } else { 0 };
     let of_search = u64::from(choosing) * (rounds + 2 + tries) + u64::from(PATHS) * PATH_WORK * rounds;
     let of_run = 2 * u64::from(plan.replications_min.max(2));
     let mut searched = |done: u64| progress(Progress { done, of: of_search + of_run });
@@ -359,7 +359,9 @@ fn better(
     let each = u64::from(choosing);
     let of_today = cost(today.clone(), each)?;
     let mut here = cost(Arc::new(start.clone()), each)?;
-    for group in 0..lots.factors.len() {
+    // Without rounds only what it begins with is judged.
+    let n_groups = if search.rounds > 0 { lots.factors.len() } else { 0 };
+    for group in 0..n_groups {
         let mut left = LOT_TRIES;
         for step in [LOT_STEP, 1.0 / LOT_STEP] {
             let mut has_won = false;
