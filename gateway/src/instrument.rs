@@ -5,6 +5,8 @@
 
 use crate::ports::Clock;
 use crate::store::StoreStats;
+use crate::what_if::Census;
+use firmware_schemas::api::what_if::OperationState;
 use firmware_schemas::api::{PartState, PartView, Readiness};
 use firmware_schemas::fact::RefusedBy;
 use firmware_schemas::quantity::Timestamp;
@@ -45,6 +47,11 @@ struct ByPart {
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct ByQueue {
     queue: &'static str,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct ByState {
+    state: &'static str,
 }
 
 type FloatGauge = Gauge<f64, AtomicU64>;
@@ -100,6 +107,9 @@ pub struct Metrics {
     store_beyond_retention: Gauge,
     store_refused: Gauge,
     disk_free_bytes: Gauge,
+    what_if_operations: Family<ByState, Gauge>,
+    what_if_ended: Family<ByState, Counter>,
+    what_if_running_seconds: FloatGauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -133,6 +143,8 @@ pub struct Sizes {
     pub stream_subscribers: usize,
     /// Requests that wait for the core.
     pub requests_waiting: usize,
+    /// What-if operations.
+    pub what_if: Census,
 }
 
 impl Default for Metrics {
@@ -195,6 +207,9 @@ impl Metrics {
             store_beyond_retention: Gauge::default(),
             store_refused: Gauge::default(),
             disk_free_bytes: Gauge::default(),
+            what_if_operations: Family::default(),
+            what_if_ended: Family::default(),
+            what_if_running_seconds: FloatGauge::default(),
         };
         metrics.register();
         metrics
@@ -275,6 +290,17 @@ impl Metrics {
             r.register(name, help, gauge.clone());
         }
         r.register_with_unit("disk_free", "Room on the disk", Unit::Bytes, self.disk_free_bytes.clone());
+        let kept = self.what_if_operations.clone();
+        r.register("what_if_operations", "What-if operations that are kept, by state", kept);
+        let ended = self.what_if_ended.clone();
+        r.register("what_if_ended", "What-if operations that have ended since the start, by state", ended);
+        let running = self.what_if_running_seconds.clone();
+        r.register_with_unit(
+            "what_if_running",
+            "For how long a what-if operation is under way, 0 when none is",
+            Unit::Seconds,
+            running,
+        );
     }
 
     fn registry(&self) -> MutexGuard<'_, Registry> {
@@ -368,13 +394,44 @@ impl Metrics {
         self.store_refused.set(to_i64(sizes.store.refused_points));
         self.stream_subscribers.set(to_i64(sizes.stream_subscribers as u64));
         self.queue("requests", sizes.requests_waiting);
+        self.queue("what_if", sizes.what_if.waiting);
+        self.what_if_running_seconds.set(sizes.what_if.running_for.as_secs_f64());
+        // Held so that two who ask at once do not both add what has ended.
+        let registry = self.registry();
+        for state in STATES {
+            let by = ByState { state: name_of(state) };
+            let count = |counts: &BTreeMap<OperationState, u64>| counts.get(&state).copied().unwrap_or_default();
+            self.what_if_operations.get_or_create(&by).set(to_i64(count(&sizes.what_if.kept)));
+            if state.is_final() {
+                let counter = self.what_if_ended.get_or_create(&by);
+                counter.inc_by(count(&sizes.what_if.ended).saturating_sub(counter.get()));
+            }
+        }
         for part in Part::ALL {
             let works = readiness.parts.get(part.name()).is_some_and(|view| is_at_work(view.state));
             self.part_ready.get_or_create(&ByPart { part: part.name() }).set(i64::from(works));
         }
         let mut text = String::new();
-        encode(&mut text, &self.registry())?;
+        encode(&mut text, &registry)?;
         Ok(text)
+    }
+}
+
+const STATES: [OperationState; 5] = [
+    OperationState::Queued,
+    OperationState::Running,
+    OperationState::Succeeded,
+    OperationState::Failed,
+    OperationState::Cancelled,
+];
+
+fn name_of(state: OperationState) -> &'static str {
+    match state {
+        OperationState::Queued => "queued",
+        OperationState::Running => "running",
+        OperationState::Succeeded => "succeeded",
+        OperationState::Failed => "failed",
+        OperationState::Cancelled => "cancelled",
     }
 }
 

@@ -217,6 +217,90 @@ fn the_running_demo_is_forked_followed_called_off_and_remembered() {
 }
 
 #[test]
+fn the_running_demo_is_improved_and_the_proposal_runs_as_a_scenario() {
+    let data = folder("improve");
+    let file = |name: &str| data.with_extension(name).display().to_string();
+    let demo = Demo::start(&data, (free_port(), free_port()));
+    let definitions = demo.definitions();
+
+    let proposal = file("toml");
+    let horizon = ["--days", "60", "--replications", "16"];
+    let improve = |more: &[&str]| demo.whatif(&[&["improve", "--rounds", "6"], horizon.as_slice(), more].concat());
+    let output = improve(&["--sites", "RW-*,CW-*", "--proposal", &proposal, "--json"]);
+    let found = json_of(&output);
+    assert!(!stderr(&output).contains('\r'), "no bar where nobody sees it: {}", stderr(&output));
+    let figure = |name: &str| {
+        let figures = found["figures"].as_array().expect("figures");
+        figures.iter().find(|it| it["kpi"] == name).unwrap_or_else(|| panic!("no {name}")).clone()
+    };
+    assert_eq!(found["verdict"], "better", "{}", found["summary"]);
+    let cost = figure("relevant_cost");
+    assert!(cost["difference"]["mean"].as_f64() < Some(0.0) && cost["difference"]["significant"] == true, "{cost}");
+    let levels = found["levels"].as_array().expect("levels");
+    assert!(!levels.is_empty());
+    let warehouses =
+        |it: &Json| it["site"].as_str().is_some_and(|site| site.starts_with("RW-") || site.starts_with("CW-"));
+    assert!(levels.iter().all(warehouses), "only what may change does");
+    assert_eq!(demo.definitions(), definitions, "the live network is as it was");
+
+    // The proposal is a scenario like any other; the live twin has moved on since.
+    let again = json_of(&demo.whatif(&[&["run", "--scenario", &proposal], horizon.as_slice(), &["--json"]].concat()));
+    let kpis = again["results"][1]["kpis"].as_array().expect("kpis");
+    let again = kpis.iter().find(|kpi| kpi["kpi"] == "relevant_cost").expect("relevant cost")["difference"].clone();
+    let [here, there] = [&cost["difference"], &again].map(|it| it["mean"].as_f64().expect("a mean"));
+    assert!(there < 0.0 && (here - there).abs() < 0.5 * here.abs(), "{here} {there}");
+
+    // People see the same in their units; what is wrong is said at once.
+    let id = found["id"].as_str().expect("an id");
+    let shown = stdout(&demo.whatif(&["compare", id]));
+    assert!(shown.contains("today's levels") && shown.contains("relevant cost"), "{shown}");
+    let refused = improve(&["--sites", "ATLANTIS", "--skus", "NOTHING"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("ATLANTIS") && stderr(&refused).contains("NOTHING"), "{}", stderr(&refused));
+    let selected = stdout(&demo.whatif(&[
+        "run",
+        "--scenario",
+        &proposal,
+        "--scenario",
+        PORT_CLOSED,
+        "--days",
+        "40",
+        "--replications",
+        "6",
+        "--select",
+    ]));
+    assert!(selected.contains("truly the best has a probability of at least"), "{selected}");
+    demo.stop();
+}
+
+#[test]
+fn better_levels_of_a_folder_need_no_gateway_and_are_the_same_again() {
+    let network = concat!(env!("CARGO_MANIFEST_DIR"), "/../networks/demo");
+    let proposal = folder("proposal").join("proposal.toml").display().to_string();
+    let start = ["--from", network, "--start", "2026-11-23T00:00:00Z", "--days", "56", "--replications", "8"];
+    let improved = |threads: &str| {
+        let more = ["--rounds", "3", "--classes", "A", "--begin-with", "guaranteed-service", "--threads", threads];
+        let flags = [&["improve"], start.as_slice(), &more, &["--proposal", &proposal, "--json"]].concat();
+        let mut found = json_of(&whatif(&flags));
+        for name in ["id", "created_at", "ended_at"] {
+            found.as_object_mut().expect("an object").remove(name);
+        }
+        found
+    };
+    let found = improved("1");
+    assert_eq!(found, improved("3"));
+    assert!(found["guaranteed_service"]["lower_bound_minor_per_day"].as_f64() > Some(0.0), "{found:.500}");
+    if found["levels"].as_array().is_some_and(|levels| !levels.is_empty()) {
+        let run = json_of(&whatif(&[&["run", "--scenario", &proposal, "--json"], start.as_slice()].concat()));
+        for figure in found["figures"].as_array().expect("figures") {
+            let kpis = run["results"][1]["kpis"].as_array().expect("kpis");
+            let kpi = kpis.iter().find(|kpi| kpi["kpi"] == figure["kpi"]).expect("the same figures");
+            assert_eq!((&kpi["mean"], &kpi["difference"]), (&figure["proposed"], &figure["difference"]), "{figure}");
+        }
+    }
+}
+
+#[test]
 fn a_network_folder_needs_no_gateway_and_the_same_seed_gives_the_same_answer() {
     let network = concat!(env!("CARGO_MANIFEST_DIR"), "/../networks/demo");
     let run = |threads: &str, seed: &str| {

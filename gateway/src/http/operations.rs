@@ -59,6 +59,7 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
                 store_behind_records: app.journal.durable().0.saturating_sub(app.store.applied()),
                 stream_subscribers: app.hub.n_subscribers(),
                 requests_waiting: app.requests.max_capacity() - app.requests.capacity(),
+                what_if: app.what_if.census(),
             };
             let text = app.metrics.text(&sizes, &app.health.readiness());
             text.map_err(|why| Problem::new(Kind::Internal, format!("the metrics cannot be written: {why}")))

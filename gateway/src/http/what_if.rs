@@ -5,6 +5,7 @@ use super::api::{About, Answer, Api, Body1, Call, Key, read_params};
 use super::error::{Kind, Problem};
 use super::page::collect;
 use super::params::{Limit, path_params, query_params};
+use crate::what_if::work::Request as WorkRequest;
 use crate::what_if::{WhatIfError, library};
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
@@ -13,7 +14,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use firmware_schemas::api::Page;
 use firmware_schemas::api::what_if::{
-    Division, OperationView, PageLanguage, ScenarioView, WhatIfHead, WhatIfRequest, WhatIfResult, WhatIfSeries,
+    Division, ImproveRequest, ImprovementView, OperationView, PageLanguage, ScenarioView, WhatIfHead, WhatIfRequest,
+    WhatIfResult, WhatIfSeries,
 };
 use firmware_schemas::id::OperationId;
 use futures_util::StreamExt;
@@ -45,12 +47,29 @@ pub(super) fn add_to(api: &mut Api) {
             "Runs the network forward from now, or from a moment of the past, as it is and in each scenario, on the \
              same random numbers. All that is wrong with the scenarios is said at once, and nothing is started. The \
              answer is an operation: follow it at its `Location`. Of scenarios from a moment of the past only the text \
-             is checked beforehand; what does not fit the network of that time fails the operation, with all errors.",
+             is checked beforehand; what does not fit the network of that time fails the operation, with all errors. \
+             With `select` the best case is looked for: replications go where they tell it from its rivals, and the \
+             result has a ranking with the probability that its first is truly the best.",
         ),
         StatusCode::ACCEPTED,
         Key::Required,
         &[Kind::BadScenario],
         ask,
+    );
+    api.post_refused_as(
+        about(
+            "/v1/improvements",
+            "ask_improvement",
+            "Ask for better levels",
+            "Looks for levels of stock positions with a lower relevant cost (total cost without purchases, and with the \
+             margin of lost sales), by gradients of simulated paths, and judges what it finds beside today's levels \
+             on replications that the search has not seen. The answer is an operation, as of a what-if: follow it at its \
+             `Location`. The figures of both cases are a what-if result at `/v1/what-if/{id}`.",
+        ),
+        StatusCode::ACCEPTED,
+        Key::Required,
+        &[Kind::BadScenario],
+        ask_improvement,
     );
     api.get(about("/v1/what-if", "list_what_if", "Results, newest first", "Without their figures."), results);
     api.get(
@@ -71,6 +90,24 @@ pub(super) fn add_to(api: &mut Api) {
         ),
         series,
     );
+    api.get(
+        about(
+            "/v1/what-if/{id}/improvement",
+            "get_improvement",
+            "Better levels",
+            "Of an operation of kind `improve`: the levels that change, and the key figures of today's levels beside those \
+             of the proposal, with 95 % intervals and the difference in pairs. `verdict` says whether it is better.",
+        ),
+        improvement,
+    );
+    let text = "A scenario that sets the levels that were found, after the changes of the scenarios that were applied \
+        first: run it with `POST /v1/what-if`. Not found where nothing better was.";
+    let responses = json!({ "200": { "description": "The scenario.", "content": { "application/toml": {
+        "schema": { "type": "string" },
+    } } } });
+    let path = "/v1/what-if/{id}/proposal.toml";
+    let page = about(path, "get_proposal", "Better levels as a scenario", text);
+    api.get_raw::<ResultPath, ()>(page, responses, get(proposal));
     let text = "One page for people, which loads nothing from outside.";
     let responses = json!({ "200": { "description": "The page.", "content": { "text/html": {
         "schema": { "type": "string" },
@@ -158,7 +195,7 @@ impl From<WhatIfError> for Problem {
             WhatIfError::Wrong(_) => Kind::BadScenario,
             WhatIfError::KeyTaken(_) | WhatIfError::NoResult { .. } | WhatIfError::NoNetwork => Kind::Conflict,
             WhatIfError::QueueFull(_) | WhatIfError::Stopping | WhatIfError::Interrupted => Kind::Unavailable,
-            WhatIfError::Unknown(_) => Kind::NotFound,
+            WhatIfError::Unknown(_) | WhatIfError::NoImprovement(_) | WhatIfError::NothingProposed(_) => Kind::NotFound,
             WhatIfError::Past(
                 crate::recover::RecoverError::TooEarly { .. } | crate::recover::RecoverError::SnapshotMissing { .. },
             ) => Kind::Gone,
@@ -188,6 +225,19 @@ async fn scenarios(_: Call) -> Result<Page<ScenarioView>, Problem> {
 
 async fn ask(call: Call<(), (), Body1<WhatIfRequest>>) -> Result<Answer<OperationView>, Problem> {
     let Call { app, body: Body1(request), idempotency_key, .. } = call;
+    begin(app, request.into(), idempotency_key).await
+}
+
+async fn ask_improvement(call: Call<(), (), Body1<ImproveRequest>>) -> Result<Answer<OperationView>, Problem> {
+    let Call { app, body: Body1(request), idempotency_key, .. } = call;
+    begin(app, request.into(), idempotency_key).await
+}
+
+async fn begin(
+    app: Arc<App>,
+    request: WorkRequest,
+    idempotency_key: Option<String>,
+) -> Result<Answer<OperationView>, Problem> {
     let id = OperationId::new(idempotency_key.as_deref().unwrap_or_default())
         .map_err(|why| Problem::header("Idempotency-Key", why.to_string()))?;
     let location = Some(format!("/v1/operations/{id}"));
@@ -234,6 +284,18 @@ async fn one(call: Call<ResultPath, DetailQuery>) -> Result<WhatIfResult, Proble
         Ok(result)
     })
     .await
+}
+
+async fn improvement(call: Call<ResultPath>) -> Result<ImprovementView, Problem> {
+    let Call { app, path, .. } = call;
+    app.blocking(move |app| Ok(app.what_if.improvement(&path.id)?)).await
+}
+
+async fn proposal(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
+    let (mut parts, _) = request.into_parts();
+    let (path, ()) = read_params::<ResultPath, ()>(&mut parts).await?;
+    let text = app.blocking(move |app| Ok(app.what_if.proposal(&path.id)?)).await?;
+    Ok(([(header::CONTENT_TYPE, "application/toml"), (header::CACHE_CONTROL, "no-cache")], text).into_response())
 }
 
 async fn series(call: Call<ResultPath>) -> Result<WhatIfSeries, Problem> {

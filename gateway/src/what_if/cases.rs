@@ -2,7 +2,7 @@
 
 use super::library;
 use firmware_schemas::api::Fault;
-use firmware_schemas::api::what_if::{CaseRequest, WhatIfRequest};
+use firmware_schemas::api::what_if::{CaseRequest, Select, WhatIfRequest};
 use sim::experiment::{Kpi, Plan};
 use sim::kernel::{BUCKET_DAYS, Model, SERIES, Stat};
 use sim::scenario::{Scenario, ScenarioError};
@@ -14,6 +14,12 @@ use std::sync::Arc;
 pub const AS_IS: &str = "as is";
 /// The most cases beside `as is`.
 const SCENARIOS_MAX: usize = 16;
+/// The same where the best of them is looked for.
+const CANDIDATES_MAX: usize = 100;
+/// Where the best is looked for, so many times the first replications of all are made, if nobody says another number.
+const SELECT_PATIENCE: u32 = 4;
+/// The most replications of all cases together.
+const TOTAL_MAX: u32 = 1_000_000;
 /// The most days.
 const DAYS_MAX: u32 = 3_650;
 /// The most replications of a case.
@@ -28,6 +34,8 @@ const SEED_MAX: u64 = 1 << 53;
 pub struct Asked {
     /// How the experiment is made.
     pub plan: Plan,
+    /// The best case is looked for: by which key figure, and with how many replications of all.
+    pub select: Option<(Kpi, u32)>,
     base: bool,
     cases: Vec<AskedCase>,
 }
@@ -81,11 +89,15 @@ impl Asked {
         Ok(cases)
     }
 
-    fn read_what_can_be(request: &WhatIfRequest) -> (Self, Vec<Fault>) {
+    /// What of a request can be read, and all that is wrong with it.
+    pub(super) fn read_what_can_be(request: &WhatIfRequest) -> (Self, Vec<Fault>) {
         let mut faults = Vec::new();
         let plan = plan(request, &mut faults);
-        if request.scenarios.len() > SCENARIOS_MAX {
-            faults.push(at("/scenarios", format!("at most {SCENARIOS_MAX} cases at once")));
+        let select = request.select.as_ref().and_then(|asked| select(asked, request, &plan, &mut faults));
+        let cases_max = if request.select.is_some() { CANDIDATES_MAX } else { SCENARIOS_MAX };
+        if request.scenarios.len() > cases_max {
+            let more = if request.select.is_some() { "" } else { "; with `select` more" };
+            faults.push(at("/scenarios", format!("at most {cases_max} cases at once{more}")));
         }
         if request.scenarios.is_empty() && !request.base {
             faults.push(at("/scenarios", "without a scenario and without `base` there is nothing to run"));
@@ -95,7 +107,7 @@ impl Asked {
             names.insert(AS_IS.to_owned());
         }
         let mut cases = Vec::new();
-        for (i, asked) in request.scenarios.iter().take(SCENARIOS_MAX).enumerate() {
+        for (i, asked) in request.scenarios.iter().take(cases_max).enumerate() {
             let Some(case) = read_case(i, asked, &mut faults) else { continue };
             if !names.insert(case.name.clone()) {
                 let detail = format!("another case is called {:?} already; give this one a `name`", case.name);
@@ -103,7 +115,7 @@ impl Asked {
             }
             cases.push(case);
         }
-        (Self { plan, base: request.base, cases }, faults)
+        (Self { plan, select, base: request.base, cases }, faults)
     }
 
     fn applied(&self, base: Situation) -> Result<Vec<Case>, Vec<Fault>> {
@@ -129,12 +141,38 @@ impl Asked {
         if faults.is_empty() { Ok(cases) } else { Err(faults) }
     }
 
-    fn check_size(&self, cases: &[Case], bytes_max: u64) -> Result<(), Vec<Fault>> {
+    /// All its scenarios, one after the other; `Err` holds everything that does not fit.
+    pub(super) fn composed(&self, base: Situation) -> Result<Situation, Vec<Fault>> {
+        base.check().map_err(|errors| errors.iter().map(of_base).collect::<Vec<_>>())?;
+        let mut situation = base;
+        let mut faults = Vec::new();
+        for AskedCase { pointer, scenario, .. } in &self.cases {
+            if let Err(errors) = scenario.apply(&mut situation) {
+                faults.extend(errors.iter().map(|error| of_scenario(pointer, error)));
+            }
+        }
+        if faults.is_empty() { Ok(situation) } else { Err(faults) }
+    }
+
+    /// What its scenarios say, in order.
+    pub(super) fn stories(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.cases.iter().map(|case| (case.name.as_str(), case.scenario.story.as_str()))
+    }
+
+    /// Whether cases can be simulated, and counted in so many bytes.
+    pub(super) fn check_size(&self, cases: &[Case], bytes_max: u64) -> Result<(), Vec<Fault>> {
         for case in cases {
             Model::fits(&case.situation, self.plan.days)
                 .map_err(|error| vec![at("/days", format!("case {:?}: {error}", case.name))])?;
         }
-        let bytes: u64 = cases.iter().map(|case| self.bytes(&case.situation)).fold(0, u64::saturating_add);
+        let each = cases.iter().map(|case| self.bytes(&case.situation));
+        let bytes = match self.select {
+            Some((_, total)) => each.max().unwrap_or_default().saturating_mul(u64::from(total)),
+            None => {
+                let replications = u64::from(self.plan.replications_max);
+                each.fold(0, u64::saturating_add).saturating_mul(replications)
+            }
+        };
         if bytes <= bytes_max {
             return Ok(());
         }
@@ -144,19 +182,18 @@ impl Asked {
             bytes >> 20,
             bytes_max >> 20
         );
-        Err(vec![at("/replications_max", detail)])
+        Err(vec![at(if self.select.is_some() { "/select/replications_total" } else { "/replications_max" }, detail)])
     }
 
-    /// What the counts of all replications take at most.
+    /// What the counts of a replication take at most.
     fn bytes(&self, situation: &Situation) -> u64 {
         let class = |sku: u32| situation.skus[sku as usize].class.as_str();
         let cells: BTreeSet<_> = situation.positions.iter().map(|it| (it.site, class(it.sku))).collect();
         let tiers: BTreeSet<_> = situation.positions.iter().map(|it| situation.sites[it.site as usize].tier).collect();
         let weeks = self.plan.days.div_ceil(BUCKET_DAYS) as usize;
         let by_lane = 24 + 8 * (self.plan.days as usize).div_ceil(64);
-        let one =
-            8 * (cells.len() * Stat::ALL.len() + tiers.len() * weeks * SERIES.len()) + by_lane * situation.lanes.len();
-        (one as u64).saturating_mul(u64::from(self.plan.replications_max))
+        let counts = cells.len() * Stat::ALL.len() + tiers.len() * weeks * SERIES.len();
+        (8 * counts + by_lane * situation.lanes.len()) as u64
     }
 }
 
@@ -206,6 +243,34 @@ fn plan(request: &WhatIfRequest, faults: &mut Vec<Fault>) -> Plan {
     }
 }
 
+fn select(asked: &Select, request: &WhatIfRequest, plan: &Plan, faults: &mut Vec<Fault>) -> Option<(Kpi, u32)> {
+    let mut wrong = |pointer: &str, detail: String| faults.push(at(pointer, detail));
+    for (pointer, is_there) in
+        [("/goals", !request.goals.is_empty()), ("/replications_max", request.replications_max.is_some())]
+    {
+        if is_there {
+            wrong(pointer, "goes not with `select`, which says itself how many replications are made".to_owned());
+        }
+    }
+    let kpi = Kpi::from_name(&asked.kpi).filter(|kpi| kpi.better() != 0);
+    if kpi.is_none() {
+        let known: Vec<&str> = Kpi::ALL.iter().filter(|kpi| kpi.better() != 0).map(|kpi| kpi.as_str()).collect();
+        let detail =
+            format!("{:?} is no key figure of which more or less is better; there are {}", asked.kpi, known.join(", "));
+        wrong("/select/kpi", detail);
+    }
+    let n_cases = request.scenarios.len() as u32 + u32::from(request.base);
+    if n_cases < 2 {
+        wrong("/select", "there is nothing to choose between".to_owned());
+    }
+    let usual = plan.replications_min.saturating_mul(n_cases).saturating_mul(SELECT_PATIENCE).min(TOTAL_MAX);
+    let total = asked.replications_total.unwrap_or(usual);
+    if !(10..=TOTAL_MAX).contains(&total) {
+        wrong("/select/replications_total", format!("{total} is not within 10 to {TOTAL_MAX}"));
+    }
+    Some((kpi?, total.max(plan.replications_min.max(5).saturating_mul(n_cases))))
+}
+
 fn read_case(i: usize, asked: &CaseRequest, faults: &mut Vec<Fault>) -> Option<AskedCase> {
     let CaseRequest { name, library, toml, json } = asked;
     if let Some(name) = name
@@ -247,12 +312,12 @@ fn read_case(i: usize, asked: &CaseRequest, faults: &mut Vec<Fault>) -> Option<A
     }
 }
 
-fn at(pointer: &str, detail: impl Into<String>) -> Fault {
+pub(super) fn at(pointer: &str, detail: impl Into<String>) -> Fault {
     Fault { detail: detail.into(), pointer: Some(format!("#{pointer}")), ..Fault::default() }
 }
 
 /// An error in a scenario: of an object the pointer goes down to the member, of a text line and field say where.
-fn of_scenario(pointer: &str, error: &ScenarioError) -> Fault {
+pub(super) fn of_scenario(pointer: &str, error: &ScenarioError) -> Fault {
     let detail = error.cause.to_string();
     match &error.field {
         Some(field) if field.starts_with('/') => at(&format!("{pointer}{field}"), detail),

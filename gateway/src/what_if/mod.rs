@@ -1,10 +1,11 @@
-//! What-if experiments: asked for over HTTP, run one at a time behind everything else, kept with their results.
+//! What-if experiments, and better levels: asked for over HTTP, run one at a time behind everything else, kept with
+//! their results.
 //!
 //! ```text
 //! POST ─▶ ask: read, fork the published twin, apply the scenarios ─▶ (bounded queue) ─▶ thread `what-if`
-//!                    └─ all that is wrong, and nothing is started             │ experiment::run
+//!                    └─ all that is wrong, and nothing is started             │ experiment::{run, select, improve}
 //! GET …/events ◀── watch of the operation ◀───────────────────────────────────┤
-//! GET result, series, report ◀── shelf (a folder) ◀── summary, report ◀───────┘
+//! GET result, series, report, levels ◀── shelf (a folder) ◀── summary, report ◀┘
 //! ```
 //!
 //! The live twin is never touched: a fork is a clone that shares its columns. An accepted operation is durable,
@@ -12,14 +13,16 @@
 //! stopped has failed, and says so: the moment that it would have begun with is gone.
 
 pub mod cases;
+pub mod improve;
 pub mod library;
 pub mod report;
 pub mod shelf;
 pub mod summary;
+pub mod work;
 
-use self::cases::{Asked, Case};
 use self::shelf::{File, Record, Shelf};
-use self::summary::{Parts, Summary};
+use self::summary::Parts;
+use self::work::{Request, Task};
 use crate::http::Published;
 use crate::http::error::Problem;
 use crate::journal::{JournalReader, ReplaceError};
@@ -30,13 +33,13 @@ use ::twin::network::Network;
 use arc_swap::ArcSwap;
 use firmware_schemas::api::Fault;
 use firmware_schemas::api::what_if::{
-    Moment, OperationKind, OperationState, OperationView, PageLanguage, WhatIfHead, WhatIfRequest, WhatIfResult,
+    ImprovementView, Moment, OperationKind, OperationState, OperationView, PageLanguage, WhatIfHead, WhatIfResult,
     WhatIfSeries,
 };
 use firmware_schemas::id::OperationId;
 use firmware_schemas::quantity::Timestamp;
 use serde::de::DeserializeOwned;
-use sim::experiment::{Outcome, Progress};
+use sim::experiment::Progress;
 use sim::situation::{Assumptions, Situation};
 use std::collections::{BTreeMap, VecDeque};
 use std::io;
@@ -44,6 +47,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::watch;
 use tracing::{error, info, warn};
 
@@ -90,6 +94,12 @@ pub enum WhatIfError {
     /// No such operation.
     #[error("there is no operation {:?}", .0.as_str())]
     Unknown(OperationId),
+    /// Another kind of operation.
+    #[error("operation {0} did not look for better levels")]
+    NoImprovement(OperationId),
+    /// It found nothing.
+    #[error("operation {0} found nothing better than today's levels, so there is no proposal")]
+    NothingProposed(OperationId),
     /// It has no result, and may get one.
     #[error("operation {id} is {state:?}, and has no result")]
     NoResult {
@@ -159,10 +169,27 @@ struct State {
     numbers: BTreeMap<OperationId, u64>,
     queue: VecDeque<(u64, Job)>,
     stopping: bool,
+    /// How many have ended since the start, succeeded, failed, and cancelled.
+    ended: BTreeMap<OperationState, u64>,
+    /// When the one under way began.
+    running_since: Option<Timestamp>,
+}
+
+/// How many operations there are, for metrics.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Census {
+    /// Of those that are kept, by their state.
+    pub kept: BTreeMap<OperationState, u64>,
+    /// Of those that have ended since the start, by how.
+    pub ended: BTreeMap<OperationState, u64>,
+    /// How many wait.
+    pub waiting: usize,
+    /// For how long one is under way; zero if none is.
+    pub running_for: Duration,
 }
 
 struct Operation {
-    request: WhatIfRequest,
+    request: Request,
     view: watch::Sender<OperationView>,
     stop: Arc<AtomicBool>,
     head: Option<WhatIfHead>,
@@ -171,7 +198,8 @@ struct Operation {
 /// What is to be run. A fork shares its columns with the live twin, so that waiting costs little.
 struct Job {
     id: OperationId,
-    asked: Asked,
+    kind: OperationKind,
+    task: Task,
     created_at: Timestamp,
     start: Timestamp,
     live: Option<Twin>,
@@ -241,24 +269,24 @@ impl WhatIf {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes an experiment; durable on return. The same again gives the operation that there is.
+    /// Takes an operation; durable on return. The same again gives the operation that there is.
     ///
     /// Blocks for as long as it takes to read the scenarios and to apply them to the live network.
-    pub fn ask(&self, id: OperationId, request: WhatIfRequest) -> Result<OperationView, WhatIfError> {
+    pub fn ask(&self, id: OperationId, request: impl Into<Request>) -> Result<OperationView, WhatIfError> {
+        let request = request.into();
         let _one_at_a_time = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = self.known(&id, &request)? {
             return Ok(known);
         }
         let network = self.sources.network.clone().ok_or(WhatIfError::NoNetwork)?;
         let now = self.sources.clock.now();
-        let (asked, start, live) = match request.from {
+        let (task, start, live) = match request.from() {
             Moment::Live => {
                 let published = self.sources.published.load_full();
                 let situation = Situation::of(&published.twin, &network, now, &Assumptions::default());
                 // The cases only show that it can be done; they are made again when their turn comes.
-                let read = Asked::read_for(&request, situation, self.settings.memory_bytes_max);
-                let (asked, _) = read.map_err(WhatIfError::Wrong)?;
-                (asked, now, Some(published.twin.clone()))
+                let task = request.read_for(situation, &self.settings).map_err(WhatIfError::Wrong)?;
+                (task, now, Some(published.twin.clone()))
             }
             Moment::At(at) => {
                 let mut faults = Vec::new();
@@ -266,8 +294,8 @@ impl WhatIf {
                     let detail = format!("{at} has not come yet; it is {now}");
                     faults.push(Fault { detail, pointer: Some("#/from/at".into()), ..Fault::default() });
                 }
-                match Asked::read(&request) {
-                    Ok(asked) if faults.is_empty() => (asked, at, None),
+                match request.read() {
+                    Ok(task) if faults.is_empty() => (task, at, None),
                     Ok(_) => return Err(WhatIfError::Wrong(faults)),
                     Err(more) => {
                         faults.extend(more);
@@ -276,11 +304,12 @@ impl WhatIf {
                 }
             }
         };
+        let kind = request.kind();
         let stop = Arc::new(AtomicBool::new(false));
-        let job = Job { id: id.clone(), asked, created_at: now, start, live, network, stop: stop.clone() };
+        let job = Job { id: id.clone(), kind, task, created_at: now, start, live, network, stop: stop.clone() };
         let view = OperationView {
             id: id.clone(),
-            kind: OperationKind::WhatIf,
+            kind,
             state: OperationState::Queued,
             progress: 0.0,
             created_at: now,
@@ -311,7 +340,7 @@ impl WhatIf {
     }
 
     /// The operation that was asked for with this key, if it was for the same.
-    fn known(&self, id: &OperationId, request: &WhatIfRequest) -> Result<Option<OperationView>, WhatIfError> {
+    fn known(&self, id: &OperationId, request: &Request) -> Result<Option<OperationView>, WhatIfError> {
         let state = self.state();
         let Some(operation) = state.numbers.get(id).and_then(|number| state.operations.get(number)) else {
             return Ok(None);
@@ -378,6 +407,41 @@ impl WhatIf {
         Ok(self.shelf.read(id, File::Table)?)
     }
 
+    /// The levels that an operation found.
+    pub fn improvement(&self, id: &OperationId) -> Result<ImprovementView, WhatIfError> {
+        self.check_improvement(id)?;
+        self.kept(id, File::Improvement)
+    }
+
+    /// The same as a scenario.
+    pub fn proposal(&self, id: &OperationId) -> Result<Vec<u8>, WhatIfError> {
+        self.check_improvement(id)?;
+        self.shelf.read(id, File::Proposal).map_err(|why| match why.kind() {
+            io::ErrorKind::NotFound => WhatIfError::NothingProposed(id.clone()),
+            _ => why.into(),
+        })
+    }
+
+    fn check_improvement(&self, id: &OperationId) -> Result<(), WhatIfError> {
+        let kind = self.follow(id)?.borrow().kind;
+        if kind != OperationKind::Improve {
+            return Err(WhatIfError::NoImprovement(id.clone()));
+        }
+        self.check_result(id)
+    }
+
+    /// How many operations there are.
+    pub fn census(&self) -> Census {
+        let now = self.sources.clock.now();
+        let state = self.state();
+        let mut kept = BTreeMap::new();
+        for operation in state.operations.values() {
+            *kept.entry(operation.view.borrow().state).or_default() += 1;
+        }
+        let running_for = state.running_since.map(|since| now.since(since)).unwrap_or_default();
+        Census { kept, ended: state.ended.clone(), waiting: state.queue.len(), running_for }
+    }
+
     fn kept<T: DeserializeOwned>(&self, id: &OperationId, file: File) -> Result<T, WhatIfError> {
         self.check_result(id)?;
         Ok(serde_json::from_slice(&self.shelf.read(id, file)?)?)
@@ -419,6 +483,7 @@ impl WhatIf {
     fn run(&self) {
         while let Some((number, job)) = self.next_job() {
             let started_at = self.sources.clock.now();
+            self.state().running_since = Some(started_at);
             self.change(number, |view| {
                 view.state = OperationState::Running;
                 view.started_at = Some(started_at);
@@ -428,7 +493,11 @@ impl WhatIf {
             match done {
                 Ok(Some(head)) => {
                     info!(id = %job.id, replications = head.replications, "what-if experiment done");
-                    let result = Some(format!("/v1/what-if/{}", job.id));
+                    let path = match job.kind {
+                        OperationKind::WhatIf => "",
+                        OperationKind::Improve => "/improvement",
+                    };
+                    let result = Some(format!("/v1/what-if/{}{path}", job.id));
                     self.end(number, Some(head), |view| OperationView {
                         state: OperationState::Succeeded,
                         progress: 1.0,
@@ -475,15 +544,14 @@ impl WhatIf {
         };
         let situation = Situation::of(twin, &job.network, job.start, &Assumptions::default());
         let currency = situation.currency.clone();
-        let cases = job.asked.cases(situation, self.settings.memory_bytes_max).map_err(WhatIfError::Wrong)?;
         let mut progress = |Progress { done, of }: Progress| {
             // The rest is for the summary.
             let share = 0.95 * done as f64 / of.max(1) as f64;
             self.change(number, |view| view.progress = share);
         };
-        let Some(outcomes) = run_cases(&cases, &job.asked, self.settings.threads, &job.stop, &mut progress) else {
-            return Ok(None);
-        };
+        let done = job.task.perform(situation, &self.settings, &job.stop, &mut progress)?;
+        let Some(work) = done else { return Ok(None) };
+        let plan = job.task.plan();
         let head = WhatIfHead {
             id: job.id.clone(),
             created_at: job.created_at,
@@ -491,18 +559,25 @@ impl WhatIf {
             start: job.start,
             revision: Some(twin.revision),
             currency,
-            days: job.asked.plan.days,
-            warm_up_days: job.asked.plan.warm_up_days,
+            days: plan.days,
+            warm_up_days: plan.warm_up_days,
             replications: 0,
-            seed: job.asked.plan.seed,
+            seed: plan.seed,
             cases: Vec::new(),
+            kind: job.kind,
         };
-        let summary = Summary::of(head, &cases, &outcomes);
+        let summary = work.summary(head);
         for (file, language) in [(File::Report, PageLanguage::En), (File::ReportZh, PageLanguage::Zh)] {
-            let page = report::html(&summary.result.head, &cases, &outcomes, language);
+            let page = work.page(&summary.result.head, language);
             self.shelf.write(&job.id, file, page.as_bytes())?;
         }
-        self.shelf.write(&job.id, File::Table, report::csv(&outcomes).as_bytes())?;
+        self.shelf.write(&job.id, File::Table, work.table().as_bytes())?;
+        if let Some(improvement) = work.improvement(&summary) {
+            self.shelf.write(&job.id, File::Improvement, &serde_json::to_vec(&improvement)?)?;
+        }
+        if let Some(proposal) = work.proposal() {
+            self.shelf.write(&job.id, File::Proposal, proposal.as_bytes())?;
+        }
         self.shelf.write(&job.id, File::Series, &serde_json::to_vec(&summary.series)?)?;
         self.shelf.write(&job.id, File::Parts, &serde_json::to_vec(&summary.parts)?)?;
         self.shelf.write(&job.id, File::Result, &serde_json::to_vec(&summary.result)?)?;
@@ -529,6 +604,10 @@ impl WhatIf {
             record.head = None;
         }
         let mut state = self.state();
+        *state.ended.entry(record.view.state).or_default() += 1;
+        if record.view.started_at.is_some() {
+            state.running_since = None;
+        }
         if let Some(operation) = state.operations.get_mut(&number) {
             operation.head = record.head;
             operation.view.send_replace(record.view);
@@ -548,18 +627,6 @@ impl WhatIf {
         drop(state);
         old.iter().for_each(|id| self.shelf.forget(id));
     }
-}
-
-/// Runs cases; `None` if `stop` was set.
-pub fn run_cases(
-    cases: &[Case],
-    asked: &Asked,
-    threads: usize,
-    stop: &AtomicBool,
-    progress: &mut dyn FnMut(Progress),
-) -> Option<Vec<Outcome>> {
-    let named = cases.iter().map(|case| (case.name.clone(), case.situation.clone())).collect();
-    sim::experiment::run(named, &asked.plan, threads, Some(stop), progress)
 }
 
 fn keep(shelf: &Shelf, record: &Record) -> Result<(), WhatIfError> {

@@ -4,9 +4,10 @@
 //! `{id}.operation.json` is written, durable, before a request is answered, and again when the operation has
 //! ended, after all files of its result.
 
+use super::work::Request;
 use crate::journal::{ReplaceError, replace};
 use crate::ports::Disk;
-use firmware_schemas::api::what_if::{OperationView, WhatIfHead, WhatIfRequest};
+use firmware_schemas::api::what_if::{OperationView, WhatIfHead};
 use firmware_schemas::id::OperationId;
 use serde::{Deserialize, Serialize};
 use std::io;
@@ -35,12 +36,25 @@ pub enum File {
     ReportZh,
     /// The table for other programs.
     Table,
+    /// Better levels.
+    Improvement,
+    /// The same as a scenario.
+    Proposal,
 }
 
 impl File {
     /// In the order in which they are removed: the operation last, so that the others are never without it.
-    const ALL: [Self; 7] =
-        [Self::Result, Self::Parts, Self::Series, Self::Report, Self::ReportZh, Self::Table, Self::Operation];
+    const ALL: [Self; 9] = [
+        Self::Result,
+        Self::Parts,
+        Self::Series,
+        Self::Report,
+        Self::ReportZh,
+        Self::Table,
+        Self::Improvement,
+        Self::Proposal,
+        Self::Operation,
+    ];
 
     fn suffix(self) -> &'static str {
         match self {
@@ -51,6 +65,8 @@ impl File {
             Self::Report => ".report.html",
             Self::ReportZh => ".report.zh.html",
             Self::Table => ".csv",
+            Self::Improvement => ".improvement.json",
+            Self::Proposal => ".proposal.toml",
         }
     }
 
@@ -65,7 +81,8 @@ pub struct Record {
     /// Its place among all, the older the smaller.
     pub number: u64,
     /// What was asked for.
-    pub request: WhatIfRequest,
+    #[serde(flatten)]
+    pub request: Request,
     /// How it stands.
     pub view: OperationView,
     /// What its result is about.

@@ -2,12 +2,12 @@
 
 use super::cases::Case;
 use firmware_schemas::api::what_if::{
-    Better, CaseResult, DifferenceView, Division, KpiView, PartResult, SeriesView, WhatIfHead, WhatIfResult,
-    WhatIfSeries,
+    Better, CaseResult, DifferenceView, Division, KpiView, PartResult, RankView, SelectionView, SeriesView, WhatIfHead,
+    WhatIfResult, WhatIfSeries,
 };
 use firmware_schemas::quantity::Timestamp;
 use serde::{Deserialize, Serialize};
-use sim::experiment::{Estimate, Kpi, Outcome, Part, Scope};
+use sim::experiment::{Estimate, Kpi, Outcome, Part, Scope, Selected};
 use sim::kernel::{BUCKET_DAYS, SERIES, Stat};
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -56,7 +56,7 @@ impl Summary {
             kpis,
             parts: Vec::new(),
         });
-        let result = WhatIfResult { results: results.collect(), head };
+        let result = WhatIfResult { results: results.collect(), head, selection: None };
         let divisions = DIVISIONS.into_iter().filter_map(|division| Some((division, divided(division, outcomes)?)));
         let parts = Parts { divisions: divisions.collect() };
         let series = series(&result.head, outcomes);
@@ -113,11 +113,30 @@ fn view(kpi: Kpi, estimate: Estimate, difference: Option<Estimate>) -> KpiView {
         half_width: estimate.half_width,
         sd: estimate.sd,
         n: estimate.n,
-        difference: difference.map(|it| DifferenceView {
-            mean: it.mean,
-            half_width: it.half_width,
-            significant: it.is_significant(),
-        }),
+        difference: difference.map(difference_view),
+    }
+}
+
+fn difference_view(it: Estimate) -> DifferenceView {
+    DifferenceView { mean: it.mean, half_width: it.half_width, significant: it.is_significant() }
+}
+
+/// How the best of the cases was found; `outcomes` in the order in which they were asked for.
+pub fn selection(kpi: Kpi, probability_correct: f64, ranking: &[Selected], outcomes: &[Outcome]) -> SelectionView {
+    let n = |outcome: &Outcome| outcome.tally.replications().len() as u32;
+    let rank = |it: &Selected| RankView {
+        case: outcomes[it.case].name.clone(),
+        replications: n(&outcomes[it.case]),
+        mean: it.estimate.map(|estimate| estimate.mean),
+        half_width: it.estimate.map(|estimate| estimate.half_width),
+        behind: it.behind.map(difference_view),
+        probability_not_better: it.worse,
+    };
+    SelectionView {
+        kpi: kpi.as_str().to_owned(),
+        probability_correct,
+        replications_total: outcomes.iter().map(n).sum(),
+        ranking: ranking.iter().map(rank).collect(),
     }
 }
 

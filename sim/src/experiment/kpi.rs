@@ -77,6 +77,9 @@ kpis! {
     Orders = "orders", "1", 0;
     /// All costs below together, without lost margin.
     TotalCost = "total_cost", "minor", -1;
+    /// What a choice of levels decides: total cost without purchases, and with lost margin. Selling less buys
+    /// less, and the price that was not earned stands nowhere in the total.
+    RelevantCost = "relevant_cost", "minor", -1;
     /// Keeping stock.
     HoldingCost = "holding_cost", "minor", -1;
     /// Customers' waiting.
@@ -206,6 +209,10 @@ impl Kpi {
                 let factor = |temperature| carbon::of(lane.mode, temperature) / 1e3;
                 dry * factor(TemperatureClass::Dry) + cooled * factor(TemperatureClass::Chilled)
             }),
+            Self::RelevantCost => {
+                let of = |kpi: Self| kpi.over(outcome, replication, part);
+                Some(of(Self::TotalCost)? - of(Self::PurchaseCost)? + of(Self::LostMargin)?)
+            }
             Self::TotalCost => {
                 let costs = [
                     Stat::HoldingCost,

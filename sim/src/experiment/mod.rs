@@ -3,11 +3,14 @@
 //!
 //! ```text
 //! cases (a name and a Situation each) + Plan ─▶ run ─▶ Outcome of each case ─▶ Kpi ─▶ Estimate, difference
+//!                                            └▶ select: replications where they tell most ─▶ ranking
+//! today's levels (─▶ place_safety_stock) ─▶ improve: gradient, steps ─▶ Proposal, run beside today's levels
 //! ```
 
 mod estimate;
 mod kpi;
 mod optimise;
+mod placement;
 mod select;
 
 use std::sync::Arc;
@@ -15,8 +18,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use estimate::{Estimate, t_quantile};
 pub use kpi::{Kpi, Part, Scope};
-pub use optimise::{Proposal, gradient, improve, place_safety_stock};
-pub use select::{Selected, select};
+pub use optimise::{PROPOSAL_CASES, Proposal, Search, gradient, improve};
+pub use placement::{Placed, place_safety_stock};
+pub use select::{Selected, Selection, select};
 
 use crate::kernel::{Effort, Model, Tally};
 use crate::situation::Situation;

@@ -8,38 +8,75 @@
 //! Operations Research 42 (1994)): on the shelf, or with a customer who would have waited, or lower down with
 //! those who order here. With whole pieces the derivative to the right is the difference that a piece makes.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
-use super::{Estimate, Kpi, Outcome, Plan, Scope};
-use crate::guaranteed_service::{self, Chain, Stage, place};
+use super::{Estimate, Kpi, Outcome, Plan, Progress, Scope, run};
 use crate::kernel::{Effort, Model, Trace};
 use crate::situation::{Origin, Policy, Situation};
-use crate::theory::continuous::normal_quantile;
 
 /// By how much the cost of a day changes, in minor units, when all levels of a position are a piece higher.
 ///
 /// One entry a position; 0 where it has no levels. Exact for backorders with one source, constant lead times and
 /// customers served before other sites; where several order in a shortage, by their shares; where sales are
-/// lost, without the earlier orders that one sale more may cause; random lead times count by their mean.
-pub fn gradient(model: &Model, seed: u64, replications: std::ops::Range<u32>) -> Vec<f64> {
-    let s = model.situation();
-    let network = Below::of(model);
-    let mut sums = vec![0.0; s.positions.len()];
-    let n = replications.len().max(1) as f64;
-    for replication in replications {
-        let trace = model.trace(seed, replication);
-        for (position, sum) in sums.iter_mut().enumerate() {
-            if has_levels(&s.positions[position].policy) {
-                *sum += network.of_one_more(model, &trace, position);
-            }
-        }
-    }
-    let days = f64::from(model.counted_days()).max(1.0);
-    sums.iter().map(|sum| sum / (n * days)).collect()
+/// lost, without the earlier orders that one sale more may cause; random lead times count by their mean. Where
+/// goods grow too old, the piece is thrown away with them. Freight and the cost of orders do not count.
+pub fn gradient(model: &Model, seed: u64, replications: Range<u32>) -> Vec<f64> {
+    slope(model, seed, replications, Search::rounds(0)).unwrap_or_default()
 }
 
-fn has_levels(policy: &Policy) -> bool {
+/// The same for the positions that may change, by several threads; `None` if stopped.
+fn slope(model: &Model, seed: u64, replications: Range<u32>, search: Search<'_>) -> Option<Vec<f64>> {
+    let s = model.situation();
+    let network = Below::of(model);
+    let may_change = |at: usize| search.may_change.is_none_or(|may| may[at]);
+    let wanted: Vec<usize> =
+        (0..s.positions.len()).filter(|at| may_change(*at) && has_levels(&s.positions[*at].policy)).collect();
+    let next = AtomicU32::new(replications.start);
+    let work = || {
+        let mut found = Vec::new();
+        loop {
+            let replication = next.fetch_add(1, Ordering::Relaxed);
+            if replication >= replications.end || search.is_stopped() {
+                return found;
+            }
+            let trace = model.trace(seed, replication);
+            let costs: Vec<f64> = wanted.iter().map(|at| network.of_one_more(model, &trace, *at)).collect();
+            found.push((replication, costs));
+        }
+    };
+    let mut found = std::thread::scope(|scope| {
+        let spawn = |i: usize| std::thread::Builder::new().name(format!("gradient-{i}")).spawn_scoped(scope, work);
+        // A thread that cannot be had leaves its work to the others.
+        let others: Vec<_> = (1..search.threads.min(replications.len())).filter_map(|i| spawn(i).ok()).collect();
+        let mut found = work();
+        for other in others {
+            match other.join() {
+                Ok(more) => found.extend(more),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        found
+    });
+    if search.is_stopped() {
+        return None;
+    }
+    // In the order of the replications, so that sums are the same for any number of threads.
+    found.sort_by_key(|(replication, _)| *replication);
+    let over = replications.len().max(1) as f64 * f64::from(model.counted_days()).max(1.0);
+    let mut sums = vec![0.0; s.positions.len()];
+    for (_, costs) in found {
+        for (at, cost) in wanted.iter().zip(costs) {
+            sums[*at] += cost;
+        }
+    }
+    sums.iter_mut().for_each(|sum| *sum /= over);
+    Some(sums)
+}
+
+pub(super) fn has_levels(policy: &Policy) -> bool {
     matches!(
         policy,
         Policy::BaseStock { .. } | Policy::MinMax { .. } | Policy::ReorderLot { .. } | Policy::EchelonBaseStock { .. }
@@ -80,15 +117,27 @@ impl Below {
                 let child = trace.day(day as u32, child as usize);
                 f64::from(child.on_order - child.in_transit)
             };
+            // For each piece that is owed to those who order here.
+            let shares: Vec<f64> = (0..n_days)
+                .map(|day| {
+                    if passed_on[day] == 0.0 {
+                        return 0.0;
+                    }
+                    let all: f64 = self.children[at].iter().map(|child| owed_to(*child, day)).sum();
+                    if all > 0.0 { passed_on[day] / all } else { 0.0 }
+                })
+                .collect();
             for &child in &self.children[at] {
                 let lead = self.lead_days[child as usize] as usize;
+                let sent = |day: usize| Some((day, *shares.get(day)?)).filter(|(_, share)| *share != 0.0);
                 let arrives = |day: usize| {
-                    let sent = day.checked_sub(lead)?;
-                    let all: f64 = self.children[at].iter().map(|child| owed_to(*child, sent)).sum();
-                    (all > 0.0).then(|| passed_on[sent] * owed_to(child, sent) / all)
+                    let (sent, share) = sent(day.checked_sub(lead)?)?;
+                    Some(share * owed_to(child, sent))
                 };
                 let below: Vec<f64> = (0..n_days).map(|day| arrives(day).unwrap_or(0.0)).collect();
-                open.push((child as usize, below));
+                if below.iter().any(|more| *more != 0.0) {
+                    open.push((child as usize, below));
+                }
             }
         }
         cost
@@ -101,6 +150,7 @@ impl Below {
         let first = model.days() - model.counted_days();
         let (holding, waiting) = (position.holding_minor_per_year / 365.0, position.backorder_minor_per_day);
         let losing = position.lost_minor + s.skus[position.sku as usize].margin_minor as f64;
+        let value = s.skus[position.sku as usize].value_minor as f64;
         let loses = position.backorder_permille < 1_000;
         let back_after = self.lead_days[at] as usize + usize::from(position.review.every_days.max(1)) - 1;
         let mut returns = vec![0.0; more.len() + back_after + 1];
@@ -111,6 +161,13 @@ impl Below {
             let counts = if day as u32 >= first { 1.0 } else { 0.0 };
             let now = trace.day(day as u32, at);
             let mut here = more - gone;
+            if now.wasted > 0 {
+                // One piece more that grows too old, and is ordered again.
+                *cost += counts * here * value;
+                returns[day + back_after] += here;
+                gone += here;
+                here = 0.0;
+            }
             if loses && now.lost > 0 {
                 // One sale more; its piece is ordered again.
                 *cost -= counts * here * losing;
@@ -134,50 +191,204 @@ impl Below {
 #[derive(Clone, Debug)]
 pub struct Proposal {
     /// The network with the levels proposed; today's where nothing better was found.
-    pub situation: Situation,
-    /// Total cost of today's levels over the counted days, in minor units.
+    pub situation: Arc<Situation>,
+    /// [`Kpi::RelevantCost`] of today's levels over the counted days, in minor units.
     pub today: Estimate,
-    /// Total cost of the proposal.
+    /// The same of the proposal.
     pub proposed: Estimate,
     /// Proposal less today, replication by replication.
     pub difference: Estimate,
-    /// Positions whose levels change, and by how many pieces.
-    pub moves: Vec<(u32, i64)>,
+    /// Positions whose policy changes, by index, ascending.
+    pub changed: Vec<u32>,
+    /// Today's levels and the proposal, run; what [`run`] gives for the same two cases and plan.
+    pub outcomes: [Outcome; 2],
 }
 
-/// Replications that a gradient is taken from; others judge.
-const PATHS: u32 = 8;
+/// How better levels are looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// Steps along the gradient; 0: the start alone is judged.
+    pub rounds: u32,
+    /// Whether the levels of each position may change; `None`: those of all may.
+    pub may_change: Option<&'a [bool]>,
+    /// At least 1.
+    pub threads: usize,
+    /// Set by another to have the search given up.
+    pub stop: Option<&'a AtomicBool>,
+}
 
-/// Looks for levels with a lower total cost, for so many rounds; `None` if stopped. The proposal is judged on
-/// replications of its own, which no gradient has seen.
+impl Search<'_> {
+    /// So many rounds, on one thread, for all positions.
+    pub fn rounds(rounds: u32) -> Self {
+        Self { rounds, may_change: None, threads: 1, stop: None }
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.is_some_and(|stop| stop.load(Ordering::Relaxed))
+    }
+}
+
+/// Names of the two outcomes of a proposal.
+pub const PROPOSAL_CASES: [&str; 2] = ["today's levels", "proposed levels"];
+
+/// Replications that a gradient is taken from.
+const PATHS: u32 = 8;
+/// Replications by which the best of the rounds is chosen, at most.
+const CHOOSING: u32 = 32;
+/// Where the replications of the search begin. Those that judge begin at 0 and are none of them, so the judgement
+/// owes nothing to luck in the search.
+const SEARCH_FROM: u32 = 1 << 24;
+/// What a path and its gradient take, in replications of a run.
+const PATH_WORK: u64 = 20;
+
+/// Looks for levels with a lower [`Kpi::RelevantCost`] than today's, beginning at `start` (today's levels, or those
+/// of [`super::place_safety_stock`], with the same positions); `None` if stopped.
+///
+/// The best round is chosen on replications that no gradient has seen, and the proposal is judged beside today's
+/// levels on those of `plan`, which nothing before has seen.
 pub fn improve(
-    today: &Situation,
+    today: Arc<Situation>,
+    start: &Situation,
     plan: &Plan,
-    rounds: u32,
-    threads: usize,
-    stop: Option<&AtomicBool>,
+    search: Search<'_>,
+    progress: &mut dyn FnMut(Progress),
 ) -> Option<Proposal> {
-    let n = today.positions.len();
-    let judged = PATHS..PATHS + plan.replications_min.max(2);
-    let run = |situation: &Situation| -> Option<Outcome> {
-        let model = Arc::new(Model::new(Arc::new(situation.clone()), plan.days, plan.warm_up_days));
-        let tally = model.run(plan.seed, judged.clone(), Effort { threads, stop, ..Effort::default() })?;
-        Some(Outcome { name: String::new(), model, tally })
+    let choosing = plan.replications_min.clamp(2, CHOOSING);
+    let rounds = u64::from(search.rounds);
+    let lots = Lots::of(start, search.may_change);
+    let tries = if rounds > 0 { LOT_TRIES * lots.factors.len() as u64 } else { 0 };
+    let of_search = u64::from(choosing) * (rounds + 2 + tries) + u64::from(PATHS) * PATH_WORK * rounds;
+    let of_run = 2 * u64::from(plan.replications_min.max(2));
+    let mut searched = |done: u64| progress(Progress { done, of: of_search + of_run });
+    let situation = match better(&today, start, plan, choosing, (search, lots), &mut searched)? {
+        Some(found) => Arc::new(found),
+        None => today.clone(),
     };
-    let cost = |outcome: &Outcome| outcome.estimate(Kpi::TotalCost, Scope::All);
-    let base = run(today)?;
-    let mut best: Option<(f64, Vec<i64>, Outcome)> = None;
+    let cases = PROPOSAL_CASES
+        .iter()
+        .zip([&today, &situation])
+        .map(|(name, case)| ((*name).to_owned(), case.clone()))
+        .collect();
+    let mut run_on = |it: Progress| progress(Progress { done: of_search + it.done, of: of_search + it.of });
+    let outcomes = run(cases, plan, search.threads, search.stop, &mut run_on)?;
+    let outcomes: [Outcome; 2] = outcomes.try_into().ok()?;
+    let [base, case] = &outcomes;
+    let pairs = today.positions.iter().zip(&situation.positions);
+    let changed = (0_u32..).zip(pairs).filter(|(_, (old, new))| old.policy != new.policy).map(|(at, _)| at).collect();
+    Some(Proposal {
+        today: base.estimate(Kpi::RelevantCost, Scope::All)?,
+        proposed: case.estimate(Kpi::RelevantCost, Scope::All)?,
+        difference: case.difference(base, Kpi::RelevantCost, Scope::All)?,
+        changed,
+        situation,
+        outcomes,
+    })
+}
+
+/// The most runs in which the lots of a group are tried.
+const LOT_TRIES: u64 = 4;
+/// By which lots grow or shrink from try to try.
+const LOT_STEP: f64 = 1.5;
+
+/// Factors on the lots (of min and max, what lies between) of groups: an echelon's goods that spoil, or do not.
+#[derive(Clone, Debug)]
+struct Lots {
+    group_of: Vec<Option<usize>>,
+    factors: Vec<f64>,
+}
+
+impl Lots {
+    fn of(s: &Situation, may_change: Option<&[bool]>) -> Self {
+        let has_lot = |policy: &Policy| matches!(policy, Policy::MinMax { .. } | Policy::ReorderLot { .. });
+        let key = |at: usize| {
+            let position = &s.positions[at];
+            let may = may_change.is_none_or(|may| may[at]) && has_lot(&position.policy);
+            let spoils = s.skus[position.sku as usize].shelf_life_days.is_some();
+            may.then(|| (s.sites[position.site as usize].tier, spoils))
+        };
+        let keys: Vec<Option<(u8, bool)>> = (0..s.positions.len()).map(key).collect();
+        let known: BTreeSet<(u8, bool)> = keys.iter().flatten().copied().collect();
+        let group_of = keys.iter().map(|key| known.iter().position(|known| Some(known) == key.as_ref())).collect();
+        Self { group_of, factors: vec![1.0; known.len()] }
+    }
+
+    fn with(&self, group: usize, factor: f64) -> Self {
+        let mut lots = self.clone();
+        lots.factors[group] *= factor;
+        lots
+    }
+
+    fn set(&self, mut situation: Situation) -> Situation {
+        for (position, group) in situation.positions.iter_mut().zip(&self.group_of) {
+            let Some(factor) = group.map(|group| self.factors[group]).filter(|factor| *factor != 1.0) else { continue };
+            let of = |lot: i64| ((lot as f64 * factor).round() as i64).max(lot.min(1));
+            match &mut position.policy {
+                Policy::MinMax { min, max } => *max = *min + of(*max - *min),
+                Policy::ReorderLot { lot, .. } => *lot = of(*lot),
+                _ => {}
+            }
+        }
+        situation
+    }
+}
+
+/// The best of `start`, other lots, and the rounds; `Some(None)` where today's levels cost no more, `None` if stopped.
+///
+/// Lots decide how often is ordered, and so freight and the cost of orders, which no gradient sees: they are tried
+/// by groups first, and kept where a difference in pairs leaves no doubt.
+fn better(
+    today: &Arc<Situation>,
+    start: &Situation,
+    plan: &Plan,
+    choosing: u32,
+    (search, mut lots): (Search<'_>, Lots),
+    searched: &mut dyn FnMut(u64),
+) -> Option<Option<Situation>> {
+    let n = start.positions.len();
+    let chosen_on = SEARCH_FROM + PATHS..SEARCH_FROM + PATHS + choosing;
+    let mut done = 0;
+    let mut cost = |situation: Arc<Situation>, work: u64| -> Option<Vec<f64>> {
+        let model = Arc::new(Model::new(situation, plan.days, plan.warm_up_days));
+        let effort = Effort { threads: search.threads, stop: search.stop, ..Effort::default() };
+        let tally = model.run(plan.seed, chosen_on.clone(), effort)?;
+        done += work;
+        searched(done);
+        let outcome = Outcome { name: String::new(), model, tally };
+        outcome.values(Kpi::RelevantCost, Scope::All).into_iter().collect()
+    };
+    let each = u64::from(choosing);
+    let of_today = cost(today.clone(), each)?;
+    let mut here = cost(Arc::new(start.clone()), each)?;
+    // Without rounds only what it begins with is judged.
+    let n_groups = if search.rounds > 0 { lots.factors.len() } else { 0 };
+    for group in 0..n_groups {
+        let mut left = LOT_TRIES;
+        for step in [LOT_STEP, 1.0 / LOT_STEP] {
+            let mut has_won = false;
+            while left > 0 {
+                let tried = lots.with(group, step);
+                left -= 1;
+                let found = cost(Arc::new(tried.set(start.clone())), each)?;
+                let pairs: Vec<f64> = found.iter().zip(&here).map(|(a, b)| a - b).collect();
+                if !Estimate::of(&pairs).is_some_and(|it| it.mean < 0.0 && it.is_significant()) {
+                    break;
+                }
+                (lots, here, has_won) = (tried, found, true);
+            }
+            if has_won {
+                break;
+            }
+        }
+    }
+    let sum = |costs: &[f64]| costs.iter().sum::<f64>();
+    let mut best = (sum(&here), vec![0_i64; n]);
     let mut shift = vec![0_i64; n];
     // Resilient steps (Riedmiller and Braun 1993): only the sign of a gradient counts.
-    let mut step: Vec<f64> = today.positions.iter().map(|p| (level_of(&p.policy) as f64 / 8.0).max(1.0)).collect();
+    let mut step: Vec<f64> = start.positions.iter().map(|p| (level_of(&p.policy) as f64 / 8.0).max(1.0)).collect();
     let mut before = vec![0.0; n];
-    for _ in 0..rounds {
-        if stop.is_some_and(|stop| stop.load(Ordering::Relaxed)) {
-            return None;
-        }
-        let here = shifted(today, &shift);
-        let model = Model::new(Arc::new(here), plan.days, plan.warm_up_days);
-        let slope = gradient(&model, plan.seed, 0..PATHS);
+    for _ in 0..search.rounds {
+        let here = Model::new(Arc::new(lots.set(shifted(start, &shift))), plan.days, plan.warm_up_days);
+        let slope = slope(&here, plan.seed, SEARCH_FROM..SEARCH_FROM + PATHS, search)?;
         for i in 0..n {
             let turned = before[i] * slope[i];
             step[i] = (step[i]
@@ -194,26 +405,16 @@ pub fn improve(
                 shift[i] += (down * step[i]).round() as i64;
             }
             before[i] = slope[i];
-            shift[i] = shift[i].max(-level_of(&today.positions[i].policy));
+            shift[i] = shift[i].max(-level_of(&start.positions[i].policy));
         }
-        let outcome = run(&shifted(today, &shift))?;
-        let found = cost(&outcome)?.mean;
-        if best.as_ref().is_none_or(|(least, ..)| found < *least) {
-            best = Some((found, shift.clone(), outcome));
+        let work = each + u64::from(PATHS) * PATH_WORK;
+        let found = sum(&cost(Arc::new(lots.set(shifted(start, &shift))), work)?);
+        if found < best.0 {
+            best = (found, shift.clone());
         }
     }
-    let today_cost = cost(&base)?;
-    let (shift, outcome) = match best {
-        Some((found, shift, outcome)) if found < today_cost.mean => (shift, outcome),
-        _ => (vec![0; n], base.clone()),
-    };
-    Some(Proposal {
-        today: today_cost,
-        proposed: cost(&outcome)?,
-        difference: outcome.difference(&base, Kpi::TotalCost, Scope::All)?,
-        situation: shifted(today, &shift),
-        moves: (0_u32..).zip(shift).filter(|(_, by)| *by != 0).collect(),
-    })
+    let (least, shift) = best;
+    Some((least < sum(&of_today)).then(|| lots.set(shifted(start, &shift))))
 }
 
 /// The lowest level, which must not fall below 0.
@@ -242,79 +443,9 @@ fn shifted(today: &Situation, by: &[i64]) -> Situation {
     situation
 }
 
-/// The network with base stocks as guaranteed service places them: a start for [`improve`].
-///
-/// Every position with demand below it and a first source gets one; customers wait for nothing. The bound on
-/// demand is the quantile that waiting (or losing) and keeping a piece ask for. Positions that cannot be placed,
-/// as in a chain that makes goods of others, keep their policy.
-pub fn place_safety_stock(today: &Situation, days: u32) -> Situation {
-    let mut situation = today.clone();
-    let model = Model::new(Arc::new(today.clone()), days.max(1), 0);
-    let lead_days = model.usual_lead_days();
-    let flow = today.mean_flow();
-    let n = today.positions.len();
-    // Variance of a day's demand at and below each position.
-    let mut variance = vec![0.0; n];
-    for (i, position) in today.positions.iter().enumerate() {
-        let own = match &position.demand {
-            crate::situation::Demand::Random { pieces, .. } => pieces.variance(),
-            _ => position.mean_demand(),
-        };
-        let mut at = i;
-        for _ in 0..n {
-            variance[at] += own;
-            match today.positions[at].sources.first().map(|source| &source.from) {
-                Some(Origin::Position(from)) => at = *from as usize,
-                _ => break,
-            }
-        }
-    }
-    let mut by_sku = std::collections::BTreeMap::<u32, Vec<usize>>::new();
-    for (i, position) in today.positions.iter().enumerate() {
-        if flow[i] > 0.0 && lead_days[i].is_some() && has_levels(&position.policy) {
-            by_sku.entry(position.sku).or_default().push(i);
-        }
-    }
-    for members in by_sku.into_values() {
-        let stage = |at: &usize| {
-            let position = &today.positions[*at];
-            let holding = (position.holding_minor_per_year / 365.0).max(1e-9);
-            let lacking = if position.backorder_permille < 1_000 {
-                position.lost_minor + today.skus[position.sku as usize].margin_minor as f64
-            } else {
-                position.backorder_minor_per_day
-            };
-            let served = (lacking.max(holding) / (lacking.max(holding) + holding)).clamp(0.5, 0.9999);
-            let review = f64::from(position.review.every_days.max(1)) - 1.0;
-            Stage {
-                processing_time: (lead_days[*at].unwrap_or(1.0) + review + 0.5) as u32,
-                holding_cost: holding,
-                demand_bound: normal_quantile(served).max(0.0) * libm::sqrt(variance[*at]),
-                inbound_service_time: 0,
-                outbound_service_time_max: (position.mean_demand() > 0.0).then_some(0),
-            }
-        };
-        let place_of = |position: u32| members.iter().position(|member| *member == position as usize);
-        let arcs = members.iter().enumerate().filter_map(|(i, at)| {
-            match today.positions[*at].sources.first().map(|source| &source.from) {
-                Some(Origin::Position(from)) => Some((place_of(*from)?, i)),
-                _ => None,
-            }
-        });
-        let Ok(chain) = Chain::new(members.iter().map(stage).collect(), arcs.collect()) else { continue };
-        let effort = guaranteed_service::Effort { cells: 10_000_000, ..guaranteed_service::Effort::default() };
-        let placement = place(&chain, &effort);
-        for (i, at) in members.iter().enumerate() {
-            let covered = f64::from(placement.net_replenishment_time[i]);
-            let level = (flow[*at] * covered + placement.safety_stock(&chain, i)).ceil() as i64;
-            situation.positions[*at].policy = Policy::BaseStock { level };
-        }
-    }
-    situation
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::place_safety_stock;
     use super::*;
     use crate::kernel::Stat;
     use crate::situation::{Demand, Route, StockPosition};
@@ -383,16 +514,77 @@ mod tests {
         check(&[9, 12, 40], false, 0, 0.3);
     }
 
+    fn improved(today: &Situation, start: &Situation, plan: &Plan, search: Search<'_>) -> Proposal {
+        let mut last = 0.0;
+        let mut progress = |it: Progress| {
+            let share = it.done as f64 / it.of as f64;
+            assert!(share >= last && share <= 1.0, "{it:?} after {last}");
+            last = share;
+        };
+        let proposal = improve(Arc::new(today.clone()), start, plan, search, &mut progress).unwrap();
+        assert_eq!(last, 1.0);
+        proposal
+    }
+
     #[test]
     fn levels_get_better_and_the_proposal_shows_todays_cost() {
         let today = network(&[30, 30, 60], false, 1_000);
         let plan = Plan { warm_up_days: 30, ..Plan::fixed(3, 200, 40) };
-        let proposal = improve(&today, &plan, 20, 1, None).unwrap();
+        let proposal = improved(&today, &today, &plan, Search::rounds(20));
         assert!(proposal.difference.mean < 0.0 && proposal.difference.is_significant(), "{proposal:?}");
         assert!((proposal.today.mean + proposal.difference.mean - proposal.proposed.mean).abs() < 1e-3);
-        assert!(!proposal.moves.is_empty());
-        let placed = place_safety_stock(&today, 200);
-        let better = improve(&placed, &plan, 10, 1, None).unwrap();
-        assert!(better.proposed.mean < proposal.today.mean);
+        assert!(!proposal.changed.is_empty());
+        let placed = place_safety_stock(&today, 200, None, None).unwrap();
+        let better = improved(&today, &placed.situation, &plan, Search::rounds(10));
+        assert!(better.difference.mean < 0.0 && better.today == proposal.today, "{better:?}");
+        assert!(placed.lower_bound_minor_per_day <= placed.cost_minor_per_day && placed.stocks == 3, "{placed:?}");
+    }
+
+    #[test]
+    fn lots_grow_where_orders_cost_much() {
+        let mut today = network(&[30, 30, 60], false, 1_000);
+        for position in &mut today.positions {
+            position.policy = Policy::MinMax { min: 15, max: 17 };
+            position.ordering.cost_minor = 400;
+        }
+        let proposal = improved(&today, &today, &Plan::fixed(3, 200, 20), Search::rounds(4));
+        assert!(proposal.difference.mean < 0.0 && proposal.difference.is_significant(), "{proposal:?}");
+        let lot = |at: usize| match proposal.situation.positions[at].policy {
+            Policy::MinMax { min, max } => max - min,
+            _ => 0,
+        };
+        assert!(lot(0) > 4 && lot(1) > 4, "{:?}", proposal.situation.positions);
+    }
+
+    #[test]
+    fn a_proposal_is_the_same_for_any_number_of_threads() {
+        let today = network(&[20, 9, 40], true, 0);
+        let plan = Plan::fixed(7, 60, 6);
+        let one = improved(&today, &today, &plan, Search::rounds(6));
+        let three = improved(&today, &today, &plan, Search { threads: 3, ..Search::rounds(6) });
+        assert_eq!((one.situation, one.difference), (three.situation, three.difference));
+    }
+
+    #[test]
+    fn only_what_may_change_changes() {
+        let today = network(&[30, 30, 60], false, 1_000);
+        let plan = Plan::fixed(3, 100, 10);
+        let may_change = [false, true, false];
+        let search = Search { may_change: Some(&may_change), ..Search::rounds(10) };
+        assert_eq!(improved(&today, &today, &plan, search).changed, [1]);
+        let placed = place_safety_stock(&today, 100, Some(&may_change), None).unwrap();
+        assert_eq!(placed.situation.positions[0], today.positions[0]);
+        assert_ne!(placed.situation.positions[1], today.positions[1]);
+    }
+
+    #[test]
+    fn where_nothing_is_better_todays_levels_are_proposed_and_one_that_is_stopped_proposes_nothing() {
+        let today = network(&[30, 30, 60], false, 1_000);
+        let plan = Plan::fixed(3, 100, 10);
+        let none = improved(&today, &today, &plan, Search::rounds(0));
+        assert_eq!((none.difference.mean, none.changed.len()), (0.0, 0));
+        let stop = AtomicBool::new(true);
+        let search = Search { stop: Some(&stop), ..Search::rounds(10) };
+        assert!(improve(Arc::new(today.clone()), &today, &plan, search, &mut |_| {}).is_none());
     }
 }

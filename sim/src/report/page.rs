@@ -49,6 +49,7 @@ const GROUPS: [(Text, &[Kpi]); 4] = [
         words::MONEY_GROUP,
         &[
             Kpi::TotalCost,
+            Kpi::RelevantCost,
             Kpi::HoldingCost,
             Kpi::BackorderCost,
             Kpi::LostCost,

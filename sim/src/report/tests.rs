@@ -273,6 +273,7 @@ fn a_small_report_reads() {
         Orders placed |  | 179.0 ± 1.0 | 179.0 ± 1.0 // = |
         Money |
         Total cost | EUR | 230 ± 7 | 229 ± 8 // ○ unclear &#160;−1 ± 13 |
+        Relevant cost | EUR | 230 ± 7 | 229 ± 8 // ○ unclear &#160;−1 ± 13 |
         Holding | EUR | 230 ± 7 | 181 ± 6 // ✓ better &#160;−49.2 ± 1.2 |
         Customers’ waiting | EUR | 0.4 ± 0.7 | 48 ± 12 // ✗ worse &#160;+48 ± 12 |
         Zero or undefined in every case, and left out: Lost sales, Wasted, Transshipped, Lost sales, beyond margin, Ordering, Purchases, Transshipments, Waste, Freight, Margin of lost sales, Transport work, Greenhouse gases of transport.

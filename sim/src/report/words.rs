@@ -159,8 +159,8 @@ words! {
         "二十个毫无差异的指标中，预计约有一个会偶然显得不同。";
     HOW_RATIO = "Variance of a paired difference as a share of what independent random numbers would give:",
         "配对差的方差占独立随机数方差的比例：";
-    HOW_COST = "Total cost is holding, waiting, lost sales, orders, purchases, transshipments, waste and freight. The margin of lost sales is not in it and stands on its own line.",
-        "总成本包括持有、等待、缺货损失、订货、采购、调拨、报废和运费；不含流失销售的毛利，后者单列一行。";
+    HOW_COST = "Total cost is holding, waiting, lost sales, orders, purchases, transshipments, waste and freight. The margin of lost sales is not in it and stands on its own line. Relevant cost is what a choice of levels decides: total cost without purchases, and with that margin.",
+        "总成本包括持有、等待、缺货损失、订货、采购、调拨、报废和运费；不含流失销售的毛利，后者单列一行。决策相关成本是库存水平所能决定的部分：总成本减去采购，加上该毛利。";
     HOW_SERVED = "“Served on the day” is what a customer asks for and gets the same day. Stock at the end of a day is what is counted.",
         "“当天满足”指客户当天要、当天得到。库存按每天结束时计。";
     HOW_FACTORS = "Greenhouse gases from well to wheel, in grams of CO₂e for a tonne-kilometre, after UK Government (DESNZ), Greenhouse gas reporting: conversion factors 2025, freighting goods; Crown copyright, Open Government Licence v3.0:",
@@ -190,6 +190,7 @@ pub(super) fn name(kpi: Kpi, language: Language) -> &'static str {
         Kpi::Transshipped => Text("Transshipped", "同级调拨"),
         Kpi::Orders => Text("Orders placed", "订货次数"),
         Kpi::TotalCost => Text("Total cost", "总成本"),
+        Kpi::RelevantCost => Text("Relevant cost", "决策相关成本"),
         Kpi::HoldingCost => Text("Holding", "持有成本"),
         Kpi::BackorderCost => Text("Customers’ waiting", "等待成本"),
         Kpi::LostCost => Text("Lost sales, beyond margin", "流失销售（毛利以外）"),

@@ -101,6 +101,7 @@ impl Draft<'_> {
                 Ok(())
             }
             Kind::Policy { filter, policy } => self.policy(filter, policy),
+            Kind::Levels(levels) => super::levels::set(self.situation, levels, self.errors),
             Kind::Ordering { filter, min, multiple, rounding } => self.each(filter, |position| {
                 let ordering = &mut position.ordering;
                 *ordering = Ordering {

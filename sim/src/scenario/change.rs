@@ -4,6 +4,7 @@ use firmware_schemas::network::{Mode, SiteKind, TemperatureClass};
 use firmware_schemas::quantity::Position;
 
 use super::error::{At, Cause, Errors, Place, Reported};
+use super::levels::Level;
 use super::node::{Choice, Day, Degrees, Keys, Money, Node, Number, Read, Whole, Word};
 use super::passage::{PASSAGES, Passage};
 use crate::situation::check::{LEAD_DAYS_MAX, PIECES_MAX};
@@ -39,6 +40,7 @@ pub(super) enum Kind {
     Cost { filter: Filter, cost: Cost },
     Freight { filter: LaneFilter, factor: f64 },
     Policy { filter: Filter, policy: PolicyChange },
+    Levels(Vec<Level>),
     Ordering { filter: Filter, min: Option<i64>, multiple: Option<i64>, rounding: Option<Rounding> },
     Review { filter: Filter, every_days: Option<u16>, first_day: Option<u16>, weekdays: Option<u8> },
     Sourcing { filter: Filter, sourcing: Option<Sourcing>, sources: Option<Vec<NewSource>> },
@@ -267,7 +269,7 @@ impl Word for &'static Passage {
 type Reader = fn(&mut Keys, &mut Errors) -> Result<Kind, Reported>;
 
 /// All kinds, by name.
-pub(super) const KINDS: [(&str, Reader); 23] = [
+pub(super) const KINDS: [(&str, Reader); 24] = [
     ("demand", demand),
     ("site_closed", site_closed),
     ("lane_closed", lane_closed),
@@ -280,6 +282,7 @@ pub(super) const KINDS: [(&str, Reader); 23] = [
     ("cost", cost),
     ("freight", freight),
     ("policy", policy),
+    ("levels", |keys, errors| Ok(Kind::Levels(keys.required("levels", errors)?))),
     ("ordering", ordering),
     ("review", review),
     ("sourcing", sourcing),

@@ -11,10 +11,14 @@ mod apply;
 mod change;
 mod error;
 mod filter;
+mod levels;
 mod node;
 mod passage;
+mod which;
 
 pub use error::{Cause, ERRORS_MAX, ScenarioError};
+pub use levels::levels_toml;
+pub use which::Which;
 
 use apply::Draft;
 use change::Change;

@@ -108,6 +108,41 @@ fn the_same_document_in_json_says_the_same() {
 }
 
 #[test]
+fn levels_that_are_written_are_read_again_as_they_were() {
+    let mut situation = before();
+    let levelled = |position: &StockPosition| !matches!(position.policy, Policy::Never | Policy::Forecast { .. });
+    let all: Vec<u32> = (0..).zip(&situation.positions).filter(|(_, it)| levelled(it)).map(|(at, _)| at).collect();
+    assert!(all.len() > 1_000, "{}", all.len());
+    for (n, at) in all.iter().enumerate() {
+        let level = n as i64;
+        situation.positions[*at as usize].policy = match n % 4 {
+            0 => Policy::BaseStock { level },
+            1 => Policy::MinMax { min: level, max: 2 * level },
+            2 => Policy::ReorderLot { reorder_point: level, lot: 7 },
+            _ => Policy::EchelonBaseStock { level },
+        };
+    }
+    assert_eq!(applied(&document(&levels_toml(&situation, all))), situation);
+}
+
+#[test]
+fn positions_are_meant_by_names_and_all_wrong_names_are_said() {
+    let which = |sites: &[&str], skus: &[&str], classes: &[&str]| {
+        let list = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        Which { sites: list(sites), skus: list(skus), classes: list(classes) }.positions(&before())
+    };
+    let count = |found: Vec<bool>| found.into_iter().filter(|is| *is).count();
+    let all = before().positions.len();
+    assert_eq!(which(&[], &[], &[]).map(count), Ok(all));
+    let [a, rest] = [["A"].as_slice(), &["B", "C"]].map(|classes| count(which(&[], &[], classes).unwrap()));
+    assert!(a > 0 && a + rest == all, "{a} + {rest} of {all}");
+    assert!(count(which(&["RW-*"], &["HOM-*"], &["A", "B", "C"]).unwrap()) < all);
+    let errors = which(&["RW-LONDN"], &["HOM-07", "NOTHING-*"], &["Z"]).unwrap_err();
+    let fields: Vec<&str> = errors.iter().filter_map(|error| error.field.as_deref()).collect();
+    assert_eq!(fields, ["/sites/0", "/skus/1", "/classes/0"], "{errors:#?}");
+}
+
+#[test]
 fn a_closed_port_is_closed_on_the_days_that_are_named() {
     let check = |times: &str, expected: When| {
         let situation = changed(&format!("{{ kind = \"site_closed\", sites = \"GBFXT\", {times} }}"));
@@ -312,7 +347,7 @@ max = 10
             test.toml:12: change[1].distribution: probabilities sum to 0.9, expected 1
             test.toml:18: change[2].until: not after from
             test.toml:19: change[2].because: unknown, expected one of kind, sites, site_kinds, partner_classes, tiers, from, until, mean_days_between, mean_days_lasting
-            test.toml:22: change[3].kind: expected one of demand, site_closed, lane_closed, supplier_capacity, site_capacity, lane_slower, lane_capacity, lead_time, price, cost, freight, policy, ordering, review, sourcing, allocation, backorders, new_site, new_lane, remove_lane, passage_closed, cold_store_fails, lateral (perhaps site_closed), found "sight_closed"
+            test.toml:22: change[3].kind: expected one of demand, site_closed, lane_closed, supplier_capacity, site_capacity, lane_slower, lane_capacity, lead_time, price, cost, freight, policy, levels, ordering, review, sourcing, allocation, backorders, new_site, new_lane, remove_lane, passage_closed, cold_store_fails, lateral (perhaps site_closed), found "sight_closed"
             test.toml:26: change[4].multiple: expected a whole number from 1 to 134217728, found 0
             test.toml:32: change[5].sources: share_permille sums to 900, expected 1000
             test.toml:36: change[6].prices[1].from: price lists begin from 0 pieces and ascend

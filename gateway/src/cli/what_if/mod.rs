@@ -1,5 +1,6 @@
 //! `portolan whatif …`.
 
+mod improve;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod remote;
@@ -12,16 +13,16 @@ use anyhow::{Context, anyhow};
 use clap::Args;
 use firmware_schemas::api::Fault;
 use firmware_schemas::api::what_if::{
-    CaseRequest, Goal, Moment, OperationState, PageLanguage, WhatIfHead, WhatIfRequest, WhatIfResult,
+    CaseRequest, Goal, ImprovementView, Moment, OperationKind, OperationState, PageLanguage, Select, WhatIfHead,
+    WhatIfRequest, WhatIfResult,
 };
 use firmware_schemas::id::OperationId;
 use firmware_schemas::quantity::Timestamp;
 use gateway::clock::SystemClock;
 use gateway::ports::Clock;
-use gateway::what_if::cases::Asked;
 use gateway::what_if::library;
-use gateway::what_if::summary::Summary;
-use gateway::what_if::{Settings, report, run_cases};
+use gateway::what_if::work::Request;
+use gateway::what_if::{Settings, WhatIfError};
 use sim::situation::{Assumptions, Situation};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -32,6 +33,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub(crate) enum Command {
     /// Run scenarios and compare them with the network as it is.
     Run(Box<RunFlags>),
+    /// Look for better levels of stock positions, and judge them beside today's.
+    Improve(Box<improve::Flags>),
     /// Put results side by side: by id, or from files that `run --json` wrote.
     Compare {
         /// Ids or files.
@@ -64,6 +67,24 @@ pub(crate) struct RunFlags {
     /// A file, or a scenario of the library; each is a case of its own.
     #[arg(long, value_name = "FILE|NAME")]
     scenario: Vec<String>,
+    /// Leave out the case in which nothing is changed; the others are compared with the first.
+    #[arg(long)]
+    no_base: bool,
+    /// Look for the best case by a key figure (`relevant_cost` when none is named): replications go where they tell it
+    /// from its rivals.
+    #[arg(long, value_name = "KPI", num_args = 0..=1, default_missing_value = "relevant_cost")]
+    select: Option<String>,
+    /// Replications of all cases together, with --select; four times those of --replications for each case when left
+    /// out.
+    #[arg(long, value_name = "N", requires = "select")]
+    budget: Option<u32>,
+    #[command(flatten)]
+    experiment: Experiment,
+}
+
+/// What any experiment needs.
+#[derive(Args)]
+pub(crate) struct Experiment {
     /// `live`, a time of the past such as 2026-11-22T06:40:00Z, or a network folder, which needs no gateway.
     #[arg(long, default_value = "live", value_name = "live|TIME|FOLDER")]
     from: String,
@@ -78,7 +99,7 @@ pub(crate) struct RunFlags {
     /// The first days, which are not counted.
     #[arg(long, default_value_t = 0, value_name = "DAYS")]
     warm_up: u32,
-    /// Replications of each case; with a goal the fewest.
+    /// Replications of each case; with a goal, or with --select, the fewest.
     #[arg(long, default_value_t = WhatIfRequest::default().replications_min, value_name = "N")]
     replications: u32,
     /// The most replications where there are goals; 16 times the fewest when left out.
@@ -90,9 +111,6 @@ pub(crate) struct RunFlags {
     /// Go on until the half-width of a key figure's interval is this share of its mean, such as `fill_rate=1%`.
     #[arg(long, value_name = "KPI=SHARE", value_parser = goal)]
     goal: Vec<Goal>,
-    /// Leave out the case in which nothing is changed; the others are compared with the first.
-    #[arg(long)]
-    no_base: bool,
     /// Write a page for people.
     #[arg(long, value_name = "FILE")]
     report: Option<PathBuf>,
@@ -133,7 +151,7 @@ impl Language {
     }
 }
 
-impl RunFlags {
+impl Experiment {
     /// Whether the table is needed.
     fn wants_table(&self) -> bool {
         #[cfg(feature = "parquet")]
@@ -159,6 +177,7 @@ fn goal(text: &str) -> Result<Goal, String> {
 pub(crate) fn run(configured: &Configured, command: &Command) -> Ended {
     match command {
         Command::Run(flags) => run_cases_of(configured, flags),
+        Command::Improve(flags) => improve::run(configured, flags),
         Command::Compare { results, at } => compare(configured, results, at),
         Command::List { at } => list(configured, at),
         Command::Scenarios { name } => scenarios(configured, name.as_deref()),
@@ -177,52 +196,88 @@ fn gateway(configured: &Configured, at: &At) -> Result<Gateway, Failure> {
 /// What came out, with what is needed to write files of it.
 struct Done {
     result: WhatIfResult,
+    improvement: Option<ImprovementView>,
+    proposal: Option<Vec<u8>>,
     report: Option<Vec<u8>>,
     csv: Option<Vec<u8>>,
 }
 
-fn run_cases_of(configured: &Configured, flags: &RunFlags) -> Ended {
-    let names = &flags.scenario;
-    let scenarios = names.iter().map(|name| scenario(name)).collect::<Result<Vec<_>, Failure>>()?;
-    let mut request = WhatIfRequest {
-        scenarios,
-        base: !flags.no_base,
-        from: Moment::Live,
-        days: flags.days,
-        warm_up_days: flags.warm_up,
-        replications_min: flags.replications,
-        replications_max: flags.replications_max,
-        goals: flags.goal.clone(),
-        seed: flags.seed,
-    };
-    let done = match (flags.from.as_str(), Timestamp::parse_rfc3339(&flags.from)) {
-        ("live", _) => runtime()?.block_on(remotely(configured, flags, &request))?,
-        (_, Some(at)) => {
-            request.from = Moment::At(at);
-            runtime()?.block_on(remotely(configured, flags, &request))?
+impl Done {
+    /// Writes the files that were asked for.
+    fn write(&self, experiment: &Experiment) -> Ended {
+        for (path, bytes) in [(&experiment.report, &self.report), (&experiment.csv, &self.csv)] {
+            if let (Some(path), Some(bytes)) = (path, bytes) {
+                std::fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
+            }
         }
-        (folder, None) if Path::new(folder).is_dir() => locally(flags, &request, Path::new(folder))?,
-        (other, None) => {
-            let why = format!("--from {other:?} is neither `live`, nor a time, nor a folder");
-            return Err(Failure::Usage(anyhow!(why)));
-        }
-    };
-    for (path, bytes) in [(&flags.report, &done.report), (&flags.csv, &done.csv)] {
-        if let (Some(path), Some(bytes)) = (path, bytes) {
+        #[cfg(feature = "parquet")]
+        if let (Some(path), Some(table)) = (&experiment.parquet, &self.csv) {
+            let bytes = parquet::of(table).context("making the Parquet file")?;
             std::fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
         }
+        Ok(())
     }
-    #[cfg(feature = "parquet")]
-    if let (Some(path), Some(table)) = (&flags.parquet, &done.csv) {
-        let bytes = parquet::of(table).context("making the Parquet file")?;
-        std::fs::write(path, bytes).with_context(|| format!("writing {}", path.display()))?;
+}
+
+fn run_cases_of(configured: &Configured, flags: &RunFlags) -> Ended {
+    let RunFlags { scenario: names, no_base, select, budget, experiment } = flags;
+    let mut request = WhatIfRequest {
+        scenarios: names.iter().map(|name| scenario(name)).collect::<Result<Vec<_>, Failure>>()?,
+        base: !no_base,
+        from: Moment::Live,
+        days: experiment.days,
+        warm_up_days: experiment.warm_up,
+        replications_min: experiment.replications,
+        replications_max: experiment.replications_max,
+        goals: experiment.goal.clone(),
+        seed: experiment.seed,
+        select: select.as_ref().map(|kpi| Select { kpi: kpi.clone(), replications_total: *budget }),
+    };
+    let origin = Origin::of(experiment)?;
+    if let Origin::Gateway(from) = origin {
+        request.from = from;
     }
+    let done = perform(configured, experiment, names, &request.into(), &origin)?;
+    done.write(experiment)?;
     if configured.json {
         println!("{}", serde_json::to_string(&done.result)?);
     } else {
         print!("{}", table::of_one(&done.result));
     }
     Ok(())
+}
+
+/// Where an experiment is made.
+enum Origin {
+    Gateway(Moment),
+    Folder(PathBuf),
+}
+
+impl Origin {
+    fn of(experiment: &Experiment) -> Result<Self, Failure> {
+        match (experiment.from.as_str(), Timestamp::parse_rfc3339(&experiment.from)) {
+            ("live", _) => Ok(Self::Gateway(Moment::Live)),
+            (_, Some(at)) => Ok(Self::Gateway(Moment::At(at))),
+            (folder, None) if Path::new(folder).is_dir() => Ok(Self::Folder(folder.into())),
+            (other, None) => {
+                let why = format!("--from {other:?} is neither `live`, nor a time, nor a folder");
+                Err(Failure::Usage(anyhow!(why)))
+            }
+        }
+    }
+}
+
+fn perform(
+    configured: &Configured,
+    experiment: &Experiment,
+    names: &[String],
+    request: &Request,
+    origin: &Origin,
+) -> Result<Done, Failure> {
+    match origin {
+        Origin::Gateway(_) => runtime()?.block_on(remotely(configured, experiment, names, request)),
+        Origin::Folder(folder) => locally(experiment, names, request, folder),
+    }
 }
 
 /// A file, or the name of a scenario of the library.
@@ -268,10 +323,15 @@ fn told(faults: &[Fault], scenarios: &[String]) -> anyhow::Error {
     anyhow!("nothing was started, {} thing(s) are wrong:{}", faults.len(), lines.collect::<String>())
 }
 
-async fn remotely(configured: &Configured, flags: &RunFlags, request: &WhatIfRequest) -> Result<Done, Failure> {
-    let gateway = gateway(configured, &flags.at)?;
+async fn remotely(
+    configured: &Configured,
+    experiment: &Experiment,
+    names: &[String],
+    request: &Request,
+) -> Result<Done, Failure> {
+    let gateway = gateway(configured, &experiment.at)?;
     let id = format!("cli-{}-{}", SystemClock.now().as_nanos(), std::process::id());
-    let operation = gateway.ask(&id, request, &flags.scenario).await?;
+    let operation = gateway.ask(&id, request, names).await?;
     let mut bar = Bar::new();
     let ended = tokio::select! {
         ended = gateway.follow(&operation.id, |view| bar.show(view.progress)) => ended?,
@@ -285,33 +345,46 @@ async fn remotely(configured: &Configured, flags: &RunFlags, request: &WhatIfReq
     match (ended.state, ended.problem) {
         (OperationState::Succeeded, _) => {}
         (OperationState::Cancelled, _) => return Err(anyhow!("operation {id} was called off by somebody else").into()),
-        (_, Some(problem)) => return Err(remote::failure(problem, &flags.scenario)),
+        (_, Some(problem)) => return Err(remote::failure(problem, names)),
         (state, None) => return Err(anyhow!("operation {id} ended as {state:?}").into()),
     }
-    let report = match &flags.report {
+    let report = match &experiment.report {
         Some(_) => {
-            let language = flags.language.as_str();
+            let language = experiment.language.as_str();
             Some(gateway.bytes(&format!("/v1/what-if/{id}/report.html?language={language}")).await?)
         }
         None => None,
     };
-    let csv =
-        if flags.wants_table() { Some(gateway.bytes(&format!("/v1/what-if/{id}/result.csv")).await?) } else { None };
-    Ok(Done { result: gateway.result(&id).await?, report, csv })
+    let csv = if experiment.wants_table() {
+        Some(gateway.bytes(&format!("/v1/what-if/{id}/result.csv")).await?)
+    } else {
+        None
+    };
+    let improvement = match request.kind() {
+        OperationKind::WhatIf => None,
+        OperationKind::Improve => Some(gateway.improvement(&operation.id).await?),
+    };
+    let proposal = match &improvement {
+        Some(found) if !found.levels.is_empty() => {
+            Some(gateway.bytes(&format!("/v1/what-if/{id}/proposal.toml")).await?)
+        }
+        _ => None,
+    };
+    Ok(Done { result: gateway.result(&id).await?, improvement, proposal, report, csv })
 }
 
-fn locally(flags: &RunFlags, request: &WhatIfRequest, folder: &Path) -> Result<Done, Failure> {
-    let wrong = |faults: Vec<Fault>| Failure::Usage(told(&faults, &flags.scenario));
+fn locally(experiment: &Experiment, names: &[String], request: &Request, folder: &Path) -> Result<Done, Failure> {
+    let wrong = |faults: Vec<Fault>| Failure::Usage(told(&faults, names));
     let network = gateway::network::load(folder)?;
     let created_at = SystemClock.now();
-    let start = flags.start.unwrap_or(created_at);
+    let start = experiment.start.unwrap_or(created_at);
     let situation = Situation::from_network(&network, start, &Assumptions::default());
     let currency = situation.currency.clone();
-    let defaults = gateway::config::WhatIf { threads: flags.threads, ..gateway::config::WhatIf::default() };
+    let defaults = gateway::config::WhatIf { threads: experiment.threads, ..gateway::config::WhatIf::default() };
     let settings = Settings::from(&defaults);
-    let (asked, cases) = Asked::read_for(request, situation, settings.memory_bytes_max).map_err(wrong)?;
+    let task = request.read_for(situation.clone(), &settings).map_err(wrong)?;
     let stop = Arc::new(AtomicBool::new(false));
-    let outcomes = runtime()?.block_on(async {
+    let work = runtime()?.block_on(async {
         let called_off = stop.clone();
         tokio::spawn(async move {
             if tokio::signal::ctrl_c().await.is_ok() {
@@ -320,33 +393,38 @@ fn locally(flags: &RunFlags, request: &WhatIfRequest, folder: &Path) -> Result<D
         });
         tokio::task::block_in_place(|| {
             let mut bar = Bar::new();
-            let outcomes = run_cases(&cases, &asked, settings.threads, &stop, &mut |progress| {
+            let work = task.perform(situation, &settings, &stop, &mut |progress| {
                 bar.show(progress.done as f64 / progress.of.max(1) as f64);
             });
             bar.end();
-            outcomes
+            work
         })
     });
-    let Some(outcomes) = outcomes else { return Err(anyhow!("called off").into()) };
-    let head = WhatIfHead {
+    let work = work.map_err(|why| match why {
+        WhatIfError::Wrong(faults) => wrong(faults),
+        why => anyhow::Error::new(why).into(),
+    })?;
+    let Some(work) = work else { return Err(anyhow!("called off").into()) };
+    let plan = task.plan();
+    let summary = work.summary(WhatIfHead {
         id: OperationId::new(&format!("local-{}", created_at.as_nanos())).context("an id")?,
         created_at,
         ended_at: SystemClock.now(),
         start,
         revision: None,
         currency,
-        days: asked.plan.days,
-        warm_up_days: asked.plan.warm_up_days,
+        days: plan.days,
+        warm_up_days: plan.warm_up_days,
         replications: 0,
-        seed: asked.plan.seed,
+        seed: plan.seed,
         cases: Vec::new(),
-    };
-    let summary = Summary::of(head, &cases, &outcomes);
+        kind: request.kind(),
+    });
     let head = &summary.result.head;
-    let report =
-        flags.report.is_some().then(|| report::html(head, &cases, &outcomes, flags.language.page()).into_bytes());
-    let csv = flags.wants_table().then(|| report::csv(&outcomes).into_bytes());
-    Ok(Done { report, csv, result: summary.result })
+    let report = experiment.report.is_some().then(|| work.page(head, experiment.language.page()).into_bytes());
+    let csv = experiment.wants_table().then(|| work.table().into_bytes());
+    let proposal = work.proposal().map(|text| text.as_bytes().to_vec());
+    Ok(Done { improvement: work.improvement(&summary), proposal, report, csv, result: summary.result })
 }
 
 fn compare(configured: &Configured, names: &[String], at: &At) -> Ended {

@@ -3,9 +3,10 @@
 use super::told;
 use crate::cli::Failure;
 use anyhow::anyhow;
-use firmware_schemas::api::what_if::{OperationView, WhatIfHead, WhatIfRequest, WhatIfResult};
+use firmware_schemas::api::what_if::{ImprovementView, OperationView, WhatIfHead, WhatIfResult};
 use firmware_schemas::api::{Page, Problem};
 use firmware_schemas::id::OperationId;
+use gateway::what_if::work::Request;
 use reqwest::{Client, RequestBuilder, Response};
 use serde::de::DeserializeOwned;
 use std::time::Duration;
@@ -36,11 +37,14 @@ impl Gateway {
     pub(super) async fn ask(
         &self,
         id: &str,
-        request: &WhatIfRequest,
+        request: &Request,
         scenarios: &[String],
     ) -> Result<OperationView, Failure> {
-        let body = serde_json::to_string(request)?;
-        let request = self.client.post(format!("{}/v1/what-if", self.url));
+        let (path, body) = match request {
+            Request::WhatIf(request) => ("what-if", serde_json::to_string(request)?),
+            Request::Improve(request) => ("improvements", serde_json::to_string(request)?),
+        };
+        let request = self.client.post(format!("{}/v1/{path}", self.url));
         let request = request.header("Idempotency-Key", id).header("Content-Type", "application/json").body(body);
         self.json_of(request, scenarios).await
     }
@@ -106,6 +110,11 @@ impl Gateway {
         let id =
             OperationId::new(id).map_err(|_no_id| Failure::NotFound(anyhow!("{id:?} is neither a file nor an id")))?;
         self.json_of(self.client.get(format!("{}/v1/what-if/{id}", self.url)), &[]).await
+    }
+
+    /// The levels that an operation found.
+    pub(super) async fn improvement(&self, id: &OperationId) -> Result<ImprovementView, Failure> {
+        self.json_of(self.client.get(format!("{}/v1/what-if/{id}/improvement", self.url)), &[]).await
     }
 
     /// All results that are kept, newest first.

@@ -1,6 +1,9 @@
 //! Results for people: aligned, in their units.
 
-use firmware_schemas::api::what_if::{Better, DifferenceView, KpiView, WhatIfHead, WhatIfResult};
+use firmware_schemas::api::what_if::{
+    BesideView, Better, DifferenceView, ImprovementView, KpiView, LevelPolicy, LevelsView, SelectionView, WhatIfHead,
+    WhatIfResult,
+};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -37,7 +40,128 @@ pub(super) fn of_one(result: &WhatIfResult) -> String {
         }
         rows.push(row);
     }
-    text + &aligned(&rows)
+    text.push_str(&aligned(&rows));
+    if let Some(selection) = &result.selection {
+        let kpi = result.results.iter().flat_map(|case| &case.kpis).find(|kpi| kpi.kpi == selection.kpi);
+        if let Some(kpi) = kpi {
+            text.push_str(&ranking(selection, &Unit::of(kpi, &result.head.currency)));
+        }
+    }
+    text
+}
+
+/// The order of the cases, and how sure it is.
+fn ranking(selection: &SelectionView, unit: &Unit) -> String {
+    let SelectionView { kpi, probability_correct, replications_total, ranking } = selection;
+    let mut text = format!(
+        "\nBest by {}, with {replications_total} replications of all cases; that the first is truly the best has a probability of at least \
+         {:.1} %.\n\n",
+        kpi.replace('_', " "),
+        100.0 * floored(*probability_correct)
+    );
+    let header = ["", "case", "replications", &unit.name, "behind the first", "truly no better"];
+    let mut rows = vec![header.map(str::to_owned).to_vec()];
+    for (place, it) in ranking.iter().enumerate() {
+        let own = it.mean.zip(it.half_width).map(|(mean, half_width)| unit.interval(mean, half_width, false));
+        let behind = it.behind.as_ref().map(|it| unit.interval(it.mean, it.half_width, true));
+        let worse = it.probability_not_better.map(|share| format!("{:.1} %", 100.0 * floored(share)));
+        rows.push(vec![
+            format!("{}.", place + 1),
+            it.case.clone(),
+            it.replications.to_string(),
+            own.unwrap_or_else(|| "says nothing".to_owned()),
+            behind.unwrap_or_default(),
+            worse.unwrap_or_default(),
+        ]);
+    }
+    text.push_str(&aligned(&rows));
+    text
+}
+
+/// A probability that is not rounded up to one.
+fn floored(probability: f64) -> f64 {
+    ((probability * 1_000.0).floor() / 1_000.0).min(0.999)
+}
+
+/// Positions that are shown; all are in the proposal and in `--json`.
+const LEVELS_SHOWN: usize = 20;
+
+/// Better levels, beside today's.
+pub(super) fn of_improvement(found: &ImprovementView) -> String {
+    let mut text = heading(&found.head);
+    // Writing to a string cannot fail.
+    writeln!(text, "{}\n", found.summary).ok();
+    let kpi = |it: &BesideView| KpiView {
+        kpi: it.kpi.clone(),
+        unit: it.unit.clone(),
+        better: it.better,
+        mean: it.today,
+        half_width: it.today_half_width,
+        sd: 0.0,
+        n: 0,
+        difference: None,
+    };
+    let mut rows = vec![["", "unit", "today", "proposed", "proposed - today", ""].map(str::to_owned).to_vec()];
+    for figure in &found.figures {
+        let unit = Unit::of(&kpi(figure), &found.head.currency);
+        rows.push(vec![
+            figure.kpi.replace('_', " "),
+            unit.name.clone(),
+            unit.interval(figure.today, figure.today_half_width, false),
+            unit.interval(figure.proposed, figure.proposed_half_width, false),
+            unit.interval(figure.difference.mean, figure.difference.half_width, true),
+            verdict(figure.better, &figure.difference).to_owned(),
+        ]);
+    }
+    text.push_str(&aligned(&rows));
+    let currency = &found.head.currency;
+    let scale = 0.1_f64.powi(minor_digits(currency));
+    if let Some(model) = &found.guaranteed_service {
+        let per_day = |minor: f64| grouped(minor * scale, 2);
+        writeln!(
+            text,
+            "\nIt began with guaranteed service: safety stock of {} positions at {} {currency} a day; no placement of that \
+             model costs less than {} (gap {:.3} %).",
+            model.n_positions,
+            per_day(model.cost_minor_per_day),
+            per_day(model.lower_bound_minor_per_day),
+            100.0 * model.gap
+        )
+        .ok();
+    }
+    let n = found.levels.len();
+    writeln!(text, "\n{n} of {} stock positions change.", found.n_positions).ok();
+    if n == 0 {
+        return text;
+    }
+    let mut rows = vec![["site", "SKU", "today", "proposed", "ties up"].map(str::to_owned).to_vec()];
+    for it in found.levels.iter().take(LEVELS_SHOWN) {
+        let tied_up = it.tied_up_minor as f64 * scale;
+        let sign = if tied_up > 0.0 { "+" } else { "" };
+        rows.push(vec![
+            it.site.to_string(),
+            it.sku.to_string(),
+            levels(&it.today),
+            levels(&it.proposed),
+            format!("{sign}{} {currency}", grouped(tied_up, 0)),
+        ]);
+    }
+    text.push_str(&left(&rows));
+    if n > LEVELS_SHOWN {
+        writeln!(text, "… and {} more, in --proposal FILE and with --json.", n - LEVELS_SHOWN).ok();
+    }
+    text
+}
+
+fn levels(it: &LevelsView) -> String {
+    let number = |pieces: Option<i64>| pieces.map(|pieces| grouped(pieces as f64, 0)).unwrap_or_default();
+    let (reorder_point, order_up_to, lot) = (number(it.reorder_point), number(it.order_up_to), number(it.lot));
+    match it.policy {
+        LevelPolicy::BaseStock => format!("up to {order_up_to}"),
+        LevelPolicy::EchelonBaseStock => format!("echelon up to {order_up_to}"),
+        LevelPolicy::MinMax => format!("at {reorder_point} up to {order_up_to}"),
+        LevelPolicy::ReorderLot => format!("at {reorder_point} lots of {lot}"),
+    }
 }
 
 /// Cases of several results. They were not run in pairs, so there is no difference to show.

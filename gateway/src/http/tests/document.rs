@@ -60,6 +60,13 @@ async fn answers_are_what_the_document_says() {
     let body = r#"{"scenarios": [{"library": "promotion_30_percent"}], "days": 7, "replications_min": 4}"#;
     plane.post("/v1/what-if", Some("k1"), body).await.ok();
     plane.get("/v1/operations/k1/events").await; // read to its end
+    let body = r#"{"days": 30, "replications_min": 4, "rounds": 3, "begin_with": "guaranteed_service"}"#;
+    plane.post("/v1/improvements", Some("k2"), body).await.ok();
+    plane.get("/v1/operations/k2/events").await;
+    let body =
+        r#"{"scenarios": [{"library": "promotion_30_percent"}], "days": 7, "replications_min": 5, "select": {}}"#;
+    plane.post("/v1/what-if", Some("k3"), body).await.ok();
+    plane.get("/v1/operations/k3/events").await;
     let document = plane.get("/openapi.json").await.ok();
     for (template, path) in [
         ("/v1/network", "/v1/network"),
@@ -82,7 +89,9 @@ async fn answers_are_what_the_document_says() {
         ("/v1/operations/{id}", "/v1/operations/k1"),
         ("/v1/what-if", "/v1/what-if"),
         ("/v1/what-if/{id}", "/v1/what-if/k1?by=site"),
+        ("/v1/what-if/{id}", "/v1/what-if/k3"),
         ("/v1/what-if/{id}/series", "/v1/what-if/k1/series"),
+        ("/v1/what-if/{id}/improvement", "/v1/what-if/k2/improvement"),
         ("/readyz", "/readyz"),
     ] {
         let escaped = template.replace('/', "~1");

@@ -3,13 +3,13 @@ use crate::disk::Folder;
 use crate::journal::test_folder::TestFolder;
 use crate::what_if::{Settings, Sources, WhatIf};
 use axum::http::StatusCode;
-use firmware_schemas::api::what_if::{OperationState, OperationView};
+use firmware_schemas::api::what_if::{OperationState, OperationView, WhatIfRequest};
 use firmware_schemas::id::OperationId;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
 use std::time::Duration;
 
-const CLOSED: &str = r#"
+pub(super) const CLOSED: &str = r#"
 name = "Warehouse closed"
 story = "Nothing leaves Hamburg for three weeks."
 
@@ -25,7 +25,7 @@ fn closed() -> String {
 }
 
 /// The states that a stream of events tells, which is read to its end.
-fn told(events: &Answer) -> Vec<OperationView> {
+pub(super) fn told(events: &Answer) -> Vec<OperationView> {
     let text = String::from_utf8(events.body.to_vec()).unwrap();
     assert!(text.ends_with("event: end\ndata: {}\n\n"), "{text}");
     let data = text.split("\n\n").filter(|block| block.starts_with("event: state\n"));
@@ -33,7 +33,7 @@ fn told(events: &Answer) -> Vec<OperationView> {
         .collect()
 }
 
-fn kpi<'a>(case: &'a Json, name: &str) -> &'a Json {
+pub(super) fn kpi<'a>(case: &'a Json, name: &str) -> &'a Json {
     let kpis = case["kpis"].as_array().unwrap();
     kpis.iter().find(|kpi| kpi["kpi"] == name).unwrap_or_else(|| panic!("no {name} in {case}"))
 }
@@ -250,7 +250,7 @@ async fn what_was_not_done_at_a_restart_has_failed_and_says_so() {
         WhatIf::open(settings, sources, disk.clone()).unwrap()
     };
     let id = OperationId::new("k1").unwrap();
-    assert!(open().ask(id.clone(), Default::default()).is_err(), "without a network there is nothing to ask");
+    assert!(open().ask(id.clone(), WhatIfRequest::default()).is_err(), "without a network there is nothing to ask");
     let record = json!({
         "number": 3,
         "request": {},
