@@ -1,6 +1,7 @@
 //! Stories over the whole router, with the real control loop, journal and store behind it.
 
 mod document;
+mod orders;
 mod plane;
 mod problems;
 mod reads;
