@@ -125,7 +125,7 @@ pub struct OrderState {
 }
 
 /// All orders, and what is promised and comes by position and day.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Orders {
     /// By id; closed ones at most [`CLOSED_ORDERS_MAX`].
     pub by_id: OrdMap<OrderId, OrderState>,
@@ -502,5 +502,163 @@ impl Books {
             });
         }
         parts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use firmware_schemas::fact::Fact;
+    use firmware_schemas::network::{SiteSpec, SkuSpec, StockSpec, TemperatureClass};
+    use firmware_schemas::order::OrderLine;
+    use firmware_schemas::quantity::{Grams, MinorUnits, Position};
+    use proptest::prelude::*;
+
+    const NOON: i64 = 20_000 * SECS_PER_DAY + 43_200;
+
+    fn time(days: i64) -> Timestamp {
+        Timestamp::from_secs(NOON + days * SECS_PER_DAY).unwrap()
+    }
+
+    /// A shop with 20 pieces of each of two SKUs, from a warehouse with 50 that nothing replenishes.
+    fn twin() -> Twin {
+        let site = |site: &str, kind| SiteSpec {
+            site: site.parse().unwrap(),
+            kind,
+            name: site.to_owned(),
+            name_zh: None,
+            position: Position::from_degrees(53.0, 10.0).unwrap(),
+            country: None,
+            time_zone: "UTC".into(),
+            tier: None,
+            partner_class: None,
+        };
+        let sku = |sku: &str| SkuSpec {
+            sku: sku.parse().unwrap(),
+            name: sku.to_owned(),
+            name_zh: None,
+            unit: "piece".into(),
+            mass_g: Grams(1),
+            volume_ml: 1,
+            value_minor: MinorUnits(1),
+            temperature: TemperatureClass::Dry,
+            temperature_min_milli_c: None,
+            temperature_max_milli_c: None,
+            shelf_life_days: None,
+        };
+        let stock = |site: &str, sku: &str, on_hand: i64, source: Option<&str>| StockSpec {
+            site: site.parse().unwrap(),
+            sku: sku.parse().unwrap(),
+            on_hand: Pieces(on_hand),
+            reserved: Pieces(0),
+            in_transit: Pieces(0),
+            on_order: Pieces(0),
+            reorder_point: None,
+            order_up_to: None,
+            source: source.map(|source| source.parse().unwrap()),
+        };
+        let mut twin = Twin::default();
+        let facts = [
+            Fact::SitesDefined(vec![site("SHOP", SiteKind::Shop), site("WH", SiteKind::CentralWarehouse)]),
+            Fact::SkusDefined(vec![sku("A"), sku("B")]),
+            Fact::StockDefined(vec![
+                stock("SHOP", "A", 20, Some("WH")),
+                stock("SHOP", "B", 20, Some("WH")),
+                stock("WH", "A", 50, None),
+                stock("WH", "B", 50, None),
+            ]),
+        ];
+        facts.iter().for_each(|fact| apply(&mut twin, fact));
+        twin
+    }
+
+    fn apply(twin: &mut Twin, fact: &Fact) {
+        twin.apply(twin.revision + 1, fact, &mut Vec::new()).unwrap();
+    }
+
+    fn spec(id: usize, site: bool, lines: &[(bool, i64)], together: bool) -> OrderSpec {
+        let line = |(sku, pieces): &(bool, i64)| OrderLine {
+            sku: if *sku { "A" } else { "B" }.parse().unwrap(),
+            pieces: Pieces(*pieces),
+        };
+        OrderSpec {
+            order: format!("O-{id}").parse().unwrap(),
+            site: if site { "SHOP" } else { "WH" }.parse().unwrap(),
+            customer: None,
+            wanted_at: None,
+            last_at: None,
+            together,
+            reservation: None,
+            note: None,
+            lines: lines.iter().map(line).collect(),
+        }
+    }
+
+    /// What is committed is what open orders have been promised and nobody has set aside.
+    fn check(twin: &Twin) {
+        let mut committed: BTreeMap<(StockIdx, Day), i64> = BTreeMap::new();
+        let open = || twin.orders.by_id.values().filter(|order| order.status.is_open());
+        for part in open().flat_map(|order| order.parts.iter()) {
+            if let (Some(position), 1..) = (part.position, part.committed()) {
+                *committed.entry((position, day_of(part.part.leaves_at))).or_default() += part.committed();
+            }
+        }
+        assert!(twin.orders.committed.iter().map(|(k, v)| (*k, *v)).eq(committed), "{:?}", twin.orders.committed);
+        assert_eq!(twin.orders.n_open as usize, open().count());
+        assert_eq!(twin.orders.expiring.len(), open().filter(|order| order.expires_at.is_some()).count());
+        let kept = Twin::from_bytes(&twin.to_bytes().unwrap()).unwrap();
+        assert_eq!(kept.orders, twin.orders);
+    }
+
+    proptest! {
+        #[test]
+        fn promises_never_exceed_stock_and_what_is_committed_is_what_orders_say(
+            steps in prop::collection::vec(
+                (0_usize..8, any::<bool>(), prop::collection::vec((any::<bool>(), 1_i64..30), 1..4), any::<bool>(), 0_u8..8),
+                1..40,
+            ),
+        ) {
+            let mut twin = twin();
+            let stock: Vec<i64> = twin.stock.iter().map(|stock| stock.on_hand).collect();
+            for (day, (id, site, lines, together, what)) in steps.into_iter().enumerate() {
+                let at = time(day as i64 / 8);
+                let order = spec(id, site, &lines, together);
+                let is_open = twin.orders.by_id.get(&order.order).map(|order| order.status.is_open());
+                match (what, is_open) {
+                    (0..4, None) => {
+                        let parts = twin.promise(&order, &[], at).unwrap();
+                        let expires_at = (what == 0).then(|| time(100 + id as i64));
+                        apply(&mut twin, &Fact::OrderTaken { at, key: None, expires_at, order, parts });
+                    }
+                    (4, Some(true)) => {
+                        let parts = twin.promise(&order, &[order.order.clone()], at).unwrap();
+                        apply(&mut twin, &Fact::OrderAmended { at, order, parts });
+                    }
+                    (5, Some(true)) => {
+                        let how = OrderEnd::Cancelled;
+                        apply(&mut twin, &Fact::OrderEnded { at, order: order.order, how, reason: None });
+                    }
+                    (6.., Some(true)) => {
+                        let part = twin.orders.by_id[&order.order].parts.first().cloned();
+                        if let Some((position, part)) = part.and_then(|part| Some((part.position?, part))) {
+                            let (reserved, issued) = if what == 6 { (part.part.pieces.0 / 2, 0) } else { (0, 1) };
+                            twin.order_moved(&order.order, position, reserved, issued, at);
+                        }
+                    }
+                    _ => {}
+                }
+                check(&twin);
+                // Nothing has left the shelves here, so all that is promised must lie on them.
+                let mut promised = vec![0; stock.len()];
+                for order in twin.orders.by_id.values().filter(|order| order.status.is_open()) {
+                    for part in order.parts.iter() {
+                        if let Some(position) = part.position {
+                            promised[position.at()] += part.committed();
+                        }
+                    }
+                }
+                prop_assert!(promised.iter().zip(&stock).all(|(promised, stock)| promised <= stock), "{promised:?}");
+            }
+        }
     }
 }

@@ -92,9 +92,9 @@ async fn what_the_warehouse_does_for_an_order_is_seen_at_the_order() {
     plane.post("/v1/orders", Some("a"), &order("SO-1", &[("TEA-01", 6)]).to_string()).await;
     let event = |seq: u32, what: &str, pieces: u32| {
         let happening = json!({ what: { "sku": "TEA-01", "pieces": pieces, "order": "SO-1" } });
-        let events = json!([{ "at": "2026-11-22T12:00:00Z", "happening": happening }]);
+        let events = json!([{ "at": "2026-11-22T12:00:00Z", "site": "SHOP-1", "happening": happening }]);
         let frame = json!({ "device": "SCAN-1", "boot": 1, "seq": seq, "events": events });
-        plane.hear("portolan/v1/acme/SHOP-1/SCAN-1/event", &frame.to_string());
+        plane.hear("portolan/v1/acme/WH-HAM/SCAN-1/event", &frame.to_string());
     };
     event(0, "stock_reserved", 3);
     let order_now = plane.get("/v1/orders/SO-1").await.ok();
