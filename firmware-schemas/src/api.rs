@@ -34,6 +34,7 @@ macro_rules! choice {
     };
 }
 
+pub mod order;
 pub mod what_if;
 
 /// Some of a list, in a fixed order.

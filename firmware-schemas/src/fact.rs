@@ -5,8 +5,9 @@
 //! version, and the old one stays readable (`golden/facts-*.bin` are read by a test for ever).
 
 use crate::command::CommandFrame;
-use crate::id::{CommandId, DeviceId, LaneId, MetricName, SiteId, VehicleId};
+use crate::id::{CommandId, DeviceId, LaneId, MetricName, OrderId, SiteId, VehicleId};
 use crate::network::{DeviceSpec, LaneSpec, NetworkSpec, ShipmentSpec, SiteSpec, SkuSpec, StockSpec, VehicleSpec};
+use crate::order::{OrderEnd, OrderSpec, PromisedPart};
 use crate::quantity::{Position, Timestamp};
 use crate::telemetry::{AckFrame, BirthFrame, EventRecord, MetricKind, Quality, StatusFrame, Value};
 use alloc::string::{String, ToString};
@@ -351,6 +352,39 @@ pub enum Fact {
         /// When.
         at: Timestamp,
     },
+    /// An order, or a reservation, was taken and promised.
+    OrderTaken {
+        /// When.
+        at: Timestamp,
+        /// The idempotency key, where it is not the order's id.
+        key: Option<String>,
+        /// Until when a reservation holds; `None` of an order.
+        expires_at: Option<Timestamp>,
+        /// What is wanted.
+        order: OrderSpec,
+        /// What was promised; what of a line is not in here has no date.
+        parts: Vec<PromisedPart>,
+    },
+    /// An order was changed, and promised anew.
+    OrderAmended {
+        /// When.
+        at: Timestamp,
+        /// All of it, as it is now.
+        order: OrderSpec,
+        /// What is promised now.
+        parts: Vec<PromisedPart>,
+    },
+    /// An order, or a reservation, is no longer wanted.
+    OrderEnded {
+        /// When.
+        at: Timestamp,
+        /// Which.
+        order: OrderId,
+        /// How.
+        how: OrderEnd,
+        /// Why, for people.
+        reason: Option<String>,
+    },
 }
 
 /// Why bytes are not a fact.
@@ -388,7 +422,10 @@ impl Fact {
             | Self::AlertRaised { at, .. }
             | Self::AlertUpdated { at, .. }
             | Self::AlertAcknowledged { at, .. }
-            | Self::AlertCleared { at, .. } => Some(*at),
+            | Self::AlertCleared { at, .. }
+            | Self::OrderTaken { at, .. }
+            | Self::OrderAmended { at, .. }
+            | Self::OrderEnded { at, .. } => Some(*at),
             Self::DeviceBorn { received_at, .. }
             | Self::DeviceStatus { received_at, .. }
             | Self::Readings { received_at, .. }

@@ -27,6 +27,7 @@ pub mod document;
 pub mod fact;
 pub mod id;
 pub mod network;
+pub mod order;
 pub mod quantity;
 pub mod telemetry;
 pub mod topic;

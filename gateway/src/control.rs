@@ -11,6 +11,8 @@
 //! judged against all that came before it. Nobody else sees it: what is published is the clone that was
 //! taken when a batch was closed, and only once that batch is durable.
 
+mod orders;
+
 use crate::ingest::mapping::{Mapped, MappedFrame, Mappings};
 use bytes::Bytes;
 use firmware_schemas::codec::{self, Encoding, Frame};
@@ -18,7 +20,8 @@ use firmware_schemas::command::{Action, CommandFrame};
 use firmware_schemas::fact::{
     AlertId, AlertSubject, DeviceIdx, Fact, FactError, QuarantineId, RefusedBy, SeriesReading,
 };
-use firmware_schemas::id::{CommandId, DeviceId, SiteId, TenantId};
+use firmware_schemas::id::{CommandId, DeviceId, OrderId, SiteId, TenantId};
+use firmware_schemas::order::{OrderEnd, OrderSpec};
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::topic::{Channel, Topic, topic};
 use std::collections::{BTreeSet, VecDeque};
@@ -74,6 +77,35 @@ pub enum Request {
         /// After this it must not be begun.
         expires_at: Option<Timestamp>,
     },
+    /// Take these orders or reservations, one after the other.
+    TakeOrders(Vec<NewOrder>),
+    /// Change an order that is not being picked, and promise it anew.
+    AmendOrder {
+        /// All of it, as it shall be.
+        order: Box<OrderSpec>,
+        /// The version that whoever asks has seen.
+        version: Option<u32>,
+    },
+    /// An order, or a reservation, is no longer wanted.
+    CancelOrder {
+        /// Which.
+        order: OrderId,
+        /// The version that whoever asks has seen.
+        version: Option<u32>,
+        /// Why.
+        reason: Option<String>,
+    },
+}
+
+/// An order, or a reservation, to be taken.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewOrder {
+    /// The same key again is the same order; its id when absent.
+    pub key: Option<String>,
+    /// Until when a reservation holds; `None` of an order.
+    pub expires_at: Option<Timestamp>,
+    /// What is wanted.
+    pub order: OrderSpec,
 }
 
 /// What became of a request.
@@ -85,6 +117,17 @@ pub enum Reply {
     Already,
     /// A payload that was tried again is refused again, and stays in quarantine.
     RefusedAgain(String),
+    /// Of each order, in order.
+    Orders(Vec<Result<Taken, RequestError>>),
+}
+
+/// What became of an order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// It is taken.
+    Now,
+    /// It had been taken before.
+    Before,
 }
 
 /// Why a request cannot be done.
@@ -270,6 +313,9 @@ impl<T> Batch<T> {
     }
 }
 
+/// So many reservations end with one tick; the others with the next.
+const EXPIRED_AT_ONCE_MAX: usize = 10_000;
+
 /// The plane's mind: the working twin and what is under way.
 #[derive(Debug)]
 pub struct Control<T> {
@@ -363,6 +409,9 @@ impl<T> Control<T> {
                 let mut subjects = BTreeSet::new();
                 alert::subjects_due(&self.twin, &mut subjects);
                 self.judge(subjects, now)?;
+                for order in self.twin.reservations_over(now, EXPIRED_AT_ONCE_MAX) {
+                    self.record(Fact::OrderEnded { at: now, order, how: OrderEnd::Expired, reason: None }, now)?;
+                }
                 Ok(Vec::new())
             }
         }
@@ -640,6 +689,12 @@ impl<T> Control<T> {
                 self.record(Fact::CommandIssued { device: DeviceIdx(at), command: frame }, now)?;
                 Ok(Ok(Reply::Done))
             }
+            Request::TakeOrders(orders) => {
+                let taken: Result<Vec<_>, Broken> = orders.into_iter().map(|it| self.take_order(it, now)).collect();
+                Ok(Ok(Reply::Orders(taken?)))
+            }
+            Request::AmendOrder { order, version } => self.amend_order(*order, version, now),
+            Request::CancelOrder { order, version, reason } => self.cancel_order(order, version, reason, now),
         }
     }
 

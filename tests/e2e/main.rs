@@ -10,6 +10,7 @@ mod history;
 mod influx;
 mod mapped;
 mod no_loss;
+mod orders;
 mod retail;
 mod rolled_up;
 mod what_if;

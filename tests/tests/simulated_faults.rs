@@ -10,8 +10,9 @@
 use firmware_schemas::command::Action;
 use firmware_schemas::fact::{AlertId, Fact, QuarantineId};
 use firmware_schemas::id::{CommandId, DeviceId, TenantId};
-use firmware_schemas::quantity::Timestamp;
-use gateway::control::{ControlConfig, Reply, Request};
+use firmware_schemas::order::{OrderLine, OrderSpec};
+use firmware_schemas::quantity::{Pieces, Timestamp};
+use gateway::control::{ControlConfig, NewOrder, Reply, Request};
 use gateway::journal::{JournalConfig, JournalError, ReadError, Seq, Verify};
 use gateway::ports::{Clock, Disk};
 use gateway::recover::RecoverError;
@@ -363,7 +364,10 @@ impl<'a> World<'a> {
                 }
                 Done::Answered(Owed::Answer(request), answer) => {
                     tell!(self, "{request:?}: {answer:?}");
-                    if matches!(answer, Ok(Reply::Done | Reply::Already)) {
+                    let all_taken = |taken: &[Result<_, _>]| taken.iter().all(Result::is_ok);
+                    if matches!(&answer, Ok(Reply::Done | Reply::Already))
+                        || matches!(&answer, Ok(Reply::Orders(taken)) if all_taken(taken))
+                    {
                         self.counts.redriven += u64::from(matches!(request, Request::Redrive { .. }));
                         self.promised_requests.push(request);
                     }
@@ -469,7 +473,7 @@ impl<'a> World<'a> {
     fn ask(&mut self) {
         let twin = self.plane().published().clone();
         self.n_asked += 1;
-        let request = match self.random.below(3) {
+        let request = match self.random.below(5) {
             0 => {
                 let Some(id) = pick(&mut self.random, twin.open_alerts.values().copied().collect()) else { return };
                 Request::AcknowledgeAlert { id, by: "anna".to_owned(), note: None }
@@ -477,6 +481,27 @@ impl<'a> World<'a> {
             1 => {
                 let Some(id) = pick(&mut self.random, twin.quarantine.keys().copied().collect()) else { return };
                 Request::Redrive { id, payload: self.quarantined_payload(id) }
+            }
+            2 => {
+                let site = pick(&mut self.random, twin.site_by_id.keys().cloned().collect());
+                let sku = pick(&mut self.random, twin.sku_by_id.keys().cloned().collect());
+                let (Some(site), Some(sku)) = (site, sku) else { return };
+                let order = OrderSpec {
+                    order: format!("o-{}", self.n_asked).parse().unwrap(),
+                    site,
+                    customer: None,
+                    wanted_at: None,
+                    last_at: None,
+                    together: self.random.chance(30),
+                    reservation: None,
+                    note: None,
+                    lines: vec![OrderLine { sku, pieces: Pieces(1 + self.random.below(20) as i64) }],
+                };
+                Request::TakeOrders(vec![NewOrder { key: None, expires_at: None, order }])
+            }
+            3 => {
+                let Some(order) = pick(&mut self.random, twin.orders.by_id.keys().cloned().collect()) else { return };
+                Request::CancelOrder { order, version: None, reason: None }
             }
             _ => {
                 let sender = self.random.below(self.script.senders.len() as u64) as usize;
@@ -692,6 +717,9 @@ fn is_so(request: &Request, twin: &Twin) -> bool {
             twin.quarantine.values().any(|known| *known.topic == **topic && *known.reason == **reason)
         }
         Request::Command { command, .. } => twin.commands.contains_key(command),
+        Request::TakeOrders(orders) => orders.iter().all(|new| twin.orders.by_id.contains_key(&new.order.order)),
+        Request::AmendOrder { order, .. } => twin.orders.by_id.get(&order.order).is_some_and(|it| it.version > 1),
+        Request::CancelOrder { order, .. } => twin.orders.by_id.get(order).is_some_and(|it| !it.status.is_open()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`Twin::apply`] trusts that the fact was accepted by [`crate::observe`] against this very state, and
 //! says so loudly where it was not: at a restart that means that the journal and this build do not agree.
 
+use crate::order::{OrderStatus, Taken};
 use crate::state::{
     ARRIVED_SHIPMENTS_MAX, AlertRecord, CLEARED_ALERTS_MAX, COMMANDS_MAX, CommandRecord, DeviceState, LaneIdx,
     LastReading, QUARANTINE_MAX, QuarantineRecord, SeriesState, ShipmentState, SiteIdx, SiteState, SkuIdx, StockIdx,
@@ -174,6 +175,7 @@ impl Twin {
                         ),
                     };
                     self.load_vehicle(spec.vehicle.as_ref(), &spec.shipment, touched);
+                    self.expect_receipts(&shipment, 1);
                     self.shipments.insert(spec.shipment.clone(), shipment);
                     touched.push(Touched::Shipment(spec.shipment.clone()));
                 }
@@ -319,6 +321,14 @@ impl Twin {
                 alert.acknowledged = Some((Arc::from(by.as_str()), note.as_deref().map(Arc::from)));
                 alert.updated_at = *at;
                 touched.push(Touched::Alert(*id));
+            }
+            Fact::OrderTaken { at, key, expires_at, order, parts } => {
+                let taken = Taken { spec: order.clone(), parts: parts.clone() };
+                self.take_order(seq, *at, key.as_deref(), *expires_at, taken)?;
+            }
+            Fact::OrderAmended { at, order, parts } => self.amend_order(seq, *at, order, parts)?,
+            Fact::OrderEnded { at, order, how, reason } => {
+                self.close_order(order, *at, OrderStatus::Ended(*how), reason.as_deref());
             }
             Fact::AlertCleared { id, at } => {
                 let alert = self.alert_mut(seq, *id)?;
@@ -585,7 +595,8 @@ impl Twin {
                     stock.issued.count(pieces.0, at);
                 })?;
                 if let Some(order) = order {
-                    self.release(order, position, pieces.0);
+                    let released = self.release(order, position, pieces.0);
+                    self.order_moved(order, position, -released, pieces.0, at);
                 }
             }
             Happening::StockReturned { sku, pieces, .. } => {
@@ -600,10 +611,12 @@ impl Twin {
                 let key = (order.clone(), position);
                 let reserved = self.reservations.get(&key).copied().unwrap_or(0).saturating_add(pieces.0);
                 self.reservations.insert(key, reserved);
+                self.order_moved(order, position, pieces.0, 0, at);
             }
             Happening::ReservationReleased { sku, pieces, order } => {
                 let position = change(self, touched, sku, &|_stock| {})?;
-                self.release(order, position, pieces.0);
+                let released = self.release(order, position, pieces.0);
+                self.order_moved(order, position, -released, 0, at);
             }
             Happening::StockOrdered { sku, pieces, .. } => {
                 change(self, touched, sku, &|stock| stock.on_order = stock.on_order.saturating_add(pieces.0))?;
@@ -614,9 +627,12 @@ impl Twin {
             Happening::ShipmentDispatched { shipment, to, lane, vehicle, due_at, order, lines } => {
                 let to = self.site_named(seq, to)?;
                 for line in lines {
-                    change(self, touched, &line.sku, &|stock| {
+                    let position = change(self, touched, &line.sku, &|stock| {
                         stock.on_hand = stock.on_hand.saturating_sub(line.pieces.0)
                     })?;
+                    if let Some(order) = order {
+                        self.order_moved(order, position, 0, line.pieces.0, at);
+                    }
                 }
                 for line in lines {
                     let position = self.stock_at(to, self.sku_named(seq, &line.sku)?);
@@ -639,6 +655,7 @@ impl Twin {
                     arrived_at: None,
                     lines: Arc::new(lines.clone()),
                 };
+                self.expect_receipts(&state, 1);
                 self.shipments.insert(shipment.clone(), state);
                 touched.push(Touched::Shipment(shipment.clone()));
             }
@@ -659,6 +676,9 @@ impl Twin {
                         stock.on_hand = stock.on_hand.saturating_add(line.pieces.0)
                     })?;
                 }
+                if state.arrived_at.is_none() {
+                    self.expect_receipts(&state, -1);
+                }
                 self.unload_vehicle(state.vehicle.as_ref(), shipment, touched);
                 if let Some(state) = self.shipments.get_mut(shipment) {
                     state.arrived_at = Some(at);
@@ -675,10 +695,10 @@ impl Twin {
         Ok(())
     }
 
-    /// Gives back up to `pieces` of what is reserved for the order.
-    fn release(&mut self, order: &firmware_schemas::id::OrderId, position: StockIdx, pieces: i64) {
+    /// Gives back up to `pieces` of what is reserved for the order, and says how many.
+    fn release(&mut self, order: &firmware_schemas::id::OrderId, position: StockIdx, pieces: i64) -> i64 {
         let key = (order.clone(), position);
-        let Some(reserved) = self.reservations.get(&key).copied() else { return };
+        let Some(reserved) = self.reservations.get(&key).copied() else { return 0 };
         let released = reserved.min(pieces);
         if released == reserved {
             self.reservations.remove(&key);
@@ -686,6 +706,7 @@ impl Twin {
             self.reservations.insert(key, reserved - released);
         }
         self.change_stock(position, |stock| stock.reserved = stock.reserved.saturating_sub(released));
+        released
     }
 
     fn load_vehicle(&mut self, vehicle: Option<&VehicleId>, shipment: &ShipmentId, touched: &mut Vec<Touched>) {

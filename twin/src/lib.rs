@@ -16,6 +16,7 @@ pub mod import;
 mod lead_times;
 pub mod network;
 pub mod observe;
+pub mod order;
 pub mod promise;
 mod query;
 pub mod snapshot;

@@ -3,6 +3,7 @@
 //!
 //! Everything that grows with the stream has a bound, stated at its field.
 
+use crate::order::Orders;
 use crate::structure::Structure;
 use compact_str::CompactString;
 use firmware_schemas::command::CommandFrame;
@@ -540,6 +541,8 @@ pub struct Twin {
     pub commands: OrdMap<CommandId, CommandRecord>,
     /// Commands in the order in which they were issued.
     pub command_order: OrdMap<u64, CommandId>,
+    /// Customers' orders, and what is promised.
+    pub orders: Orders,
     /// The graph and what is computed from it; not state, so not kept.
     #[serde(skip)]
     pub structure: Arc<Structure>,

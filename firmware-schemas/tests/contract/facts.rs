@@ -8,6 +8,7 @@ use firmware_schemas::command::{Action, CommandFrame};
 use firmware_schemas::fact::*;
 use firmware_schemas::id::*;
 use firmware_schemas::network::*;
+use firmware_schemas::order::*;
 use firmware_schemas::quantity::*;
 use firmware_schemas::telemetry::*;
 use std::collections::BTreeMap;
@@ -329,7 +330,65 @@ fn plane_samples() -> Vec<Fact> {
     facts.push(Fact::AlertAcknowledged { id: AlertId(1), at: time(2), by: by.clone(), note: Some("on it".into()) });
     facts.push(Fact::AlertAcknowledged { id: AlertId(1), at: time(2), by, note: None });
     facts.push(Fact::AlertCleared { id: AlertId(1), at: Timestamp::MAX });
+    facts.extend(order_samples());
     facts
+}
+
+fn order_samples() -> Vec<Fact> {
+    let order = OrderSpec {
+        order: id("SO-1001"),
+        site: id("WH-01"),
+        customer: Some("Li Na".into()),
+        wanted_at: Some(time(86_400)),
+        last_at: Some(time(172_800)),
+        together: true,
+        reservation: Some(id("R-7")),
+        note: Some("call first".into()),
+        lines: vec![OrderLine { sku: id("SKU-1"), pieces: Pieces(12) }],
+    };
+    let bare = OrderSpec {
+        customer: None,
+        wanted_at: None,
+        last_at: None,
+        together: false,
+        reservation: None,
+        note: None,
+        ..order.clone()
+    };
+    let part = |why: PromiseReason| PromisedPart {
+        line: 0,
+        from: id("PORT-1"),
+        leaves_at: time(0),
+        at: time(86_400),
+        pieces: Pieces(2),
+        why,
+    };
+    let whys = [
+        PromiseReason::FreeOnDay,
+        PromiseReason::FreeLater,
+        PromiseReason::OtherSite,
+        PromiseReason::Bought,
+        PromiseReason::WaitsForRest,
+    ];
+    let parts: Vec<PromisedPart> = whys.map(part).into();
+    vec![
+        Fact::OrderTaken {
+            at: time(1),
+            key: Some("k-1".into()),
+            expires_at: Some(time(60)),
+            order: order.clone(),
+            parts: parts.clone(),
+        },
+        Fact::OrderTaken { at: time(1), key: None, expires_at: None, order: bare, parts: Vec::new() },
+        Fact::OrderAmended { at: time(2), order, parts },
+        Fact::OrderEnded {
+            at: time(3),
+            order: id("SO-1001"),
+            how: OrderEnd::Cancelled,
+            reason: Some("not wanted".into()),
+        },
+        Fact::OrderEnded { at: time(3), order: id("R-7"), how: OrderEnd::Expired, reason: None },
+    ]
 }
 
 fn variant(fact: &Fact) -> String {

@@ -209,7 +209,7 @@ impl Api {
             let (mut parts, body) = request.into_parts();
             let (path, ()) = read_params(&mut parts).await?;
             let idempotency_key = idempotency_key(&parts.headers)?;
-            if idempotency_key.is_none() && key == Key::Required {
+            if idempotency_key.is_none() && matches!(key, Key::Required | Key::Named) {
                 return Err(Problem::header("Idempotency-Key", "this request needs the header Idempotency-Key"));
             }
             let bytes = read_body(body, app.limits.body_bytes_max).await?;
@@ -228,7 +228,7 @@ impl Api {
             parameters.push(json!({
                 "name": "Idempotency-Key",
                 "in": "header",
-                "required": key == Key::Required,
+                "required": matches!(key, Key::Required | Key::Named),
                 "description": key.description(),
                 "schema": { "type": "string", "pattern": "^[A-Za-z0-9][A-Za-z0-9._~:-]{0,63}$" },
                 "example": "0b8f6e0e-5d0c-4b6c-9c64-6d7f3a2d1c11",
@@ -247,6 +247,18 @@ impl Api {
         }
         let responses = problems(P::names().len(), &kinds);
         operation.insert("responses".into(), with(responses, [(success.as_str(), ok)]));
+        self.add(about, "post", operation, route);
+    }
+
+    /// `POST`, with a body and an answer of their own kind.
+    pub(super) fn post_raw(&mut self, about: About, body: Json, answers: Json, route: MethodRouter<Arc<App>>) {
+        let mut operation = self.operation::<(), ()>(about);
+        operation.insert("requestBody".into(), body);
+        let mut all = problems(0, &[Kind::CrossSite, Kind::TooLarge, Kind::UnsupportedMediaType, Kind::BadBody]);
+        if let (Some(all), Some(answers)) = (all.as_object_mut(), answers.as_object()) {
+            all.extend(answers.clone());
+        }
+        operation.insert("responses".into(), all);
         self.add(about, "post", operation, route);
     }
 
@@ -276,6 +288,11 @@ impl Api {
     /// A schema for the document, and where it is.
     pub(super) fn schema<T: JsonSchema>(&mut self) -> Json {
         self.answers.subschema_for::<T>().to_value()
+    }
+
+    /// The same of what is read.
+    pub(super) fn input_schema<T: JsonSchema>(&mut self) -> Json {
+        self.inputs.subschema_for::<T>().to_value()
     }
 
     /// The router and the document.
@@ -338,6 +355,7 @@ impl Api {
             "servers": [{ "url": "/", "description": "This gateway." }],
             "tags": [
                 { "name": "network", "description": "Sites, lanes, SKUs, stock, vehicles, shipments." },
+                { "name": "orders", "description": "What can be promised, what was promised, and what became of it." },
                 { "name": "devices", "description": "Devices, what they measured, and what they are told." },
                 { "name": "alerts", "description": "What needs a person." },
                 { "name": "quarantine", "description": "Payloads that were refused, kept with the reason." },
@@ -366,6 +384,8 @@ impl Api {
 pub(super) enum Key {
     /// The same again is known by it.
     Required,
+    /// The same again is known by it; what is made has an id of its own.
+    Named,
     /// The same again is harmless by its nature, with a key or without.
     Natural,
 }
@@ -376,6 +396,7 @@ impl Key {
             Self::Required => {
                 "Names this request: the same key again is the same request, done once. It becomes the id."
             }
+            Self::Named => "Names this request: the same key again is the same request, done once, and answered alike.",
             Self::Natural => "Accepted and not needed: asking for the same again changes nothing.",
         }
     }
@@ -413,7 +434,7 @@ pub(super) async fn read_params<P: Params, Q: Params>(
     }
 }
 
-async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
+pub(super) async fn read_body(body: Body, bytes_max: usize) -> Result<Bytes, Problem> {
     use std::error::Error;
     axum::body::to_bytes(body, bytes_max).await.map_err(|why| {
         let too_large = why.source().is_some_and(|source| source.to_string().contains("length limit"));

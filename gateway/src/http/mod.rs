@@ -18,9 +18,11 @@ pub mod error;
 pub mod stream;
 
 mod alerts;
+mod bulk;
 mod commands;
 mod docs;
 mod operations;
+mod orders;
 mod page;
 mod quarantine;
 mod readings;
@@ -163,14 +165,26 @@ impl App {
     async fn ask(&self, request: Request) -> Result<Reply, Problem> {
         let (reply, answer) = oneshot::channel();
         match self.requests.try_send(Asked { request, reply }) {
-            Ok(()) => {}
+            Ok(()) => self.answered(answer).await,
             Err(mpsc::error::TrySendError::Full(_)) => {
-                return Err(Problem::new(Kind::Unavailable, "too many requests wait for the core"));
+                Err(Problem::new(Kind::Unavailable, "too many requests wait for the core"))
             }
             Err(mpsc::error::TrySendError::Closed(_)) => {
-                return Err(Problem::new(Kind::Unavailable, "the gateway is shutting down"));
+                Err(Problem::new(Kind::Unavailable, "the gateway is shutting down"))
             }
         }
+    }
+
+    /// Asks the core, and waits for a place in its queue: for what has much to ask, one after the other.
+    async fn ask_in_turn(&self, request: Request) -> Result<Reply, Problem> {
+        let (reply, answer) = oneshot::channel();
+        match self.requests.send(Asked { request, reply }).await {
+            Ok(()) => self.answered(answer).await,
+            Err(_closed) => Err(Problem::new(Kind::Unavailable, "the gateway is shutting down")),
+        }
+    }
+
+    async fn answered(&self, answer: oneshot::Receiver<Result<Reply, RequestError>>) -> Result<Reply, Problem> {
         match tokio::time::timeout(self.limits.reply_timeout, answer).await {
             Ok(Ok(result)) => result.map_err(Problem::from),
             Ok(Err(_dropped)) => Err(Problem::new(Kind::Unavailable, "the gateway is shutting down")),
@@ -208,6 +222,7 @@ pub fn router(app: App) -> Router {
     twin::add_to(&mut api);
     readings::add_to(&mut api);
     commands::add_to(&mut api);
+    orders::add_to(&mut api);
     alerts::add_to(&mut api);
     quarantine::add_to(&mut api);
     stream::add_to(&mut api);

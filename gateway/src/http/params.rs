@@ -95,6 +95,8 @@ words!(
     firmware_schemas::id::MetricName,
     firmware_schemas::id::CommandId,
     firmware_schemas::id::OperationId,
+    firmware_schemas::id::OrderId,
+    firmware_schemas::api::order::OrderStatus,
     firmware_schemas::network::SiteKind,
     firmware_schemas::network::Mode,
     firmware_schemas::network::VehicleKind,

@@ -2,6 +2,7 @@
 
 mod document;
 mod improve;
+mod orders;
 mod plane;
 mod problems;
 mod reads;

@@ -1,4 +1,4 @@
-//! What can be promised to further customers, and for when.
+//! Pieces free by day, with look-ahead.
 
 /// Pieces that can still be promised for each day, without taking from what is promised already: cumulative
 /// available-to-promise with look-ahead.
