@@ -631,7 +631,7 @@ mod tests {
                         apply(&mut twin, &Fact::OrderTaken { at, key: None, expires_at, order, parts });
                     }
                     (4, Some(true)) => {
-                        let parts = twin.promise(&order, &[order.order.clone()], at).unwrap();
+                        let parts = twin.promise(&order, std::slice::from_ref(&order.order), at).unwrap();
                         apply(&mut twin, &Fact::OrderAmended { at, order, parts });
                     }
                     (5, Some(true)) => {
