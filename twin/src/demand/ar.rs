@@ -92,3 +92,36 @@ pub(super) fn burg(x: &[f64], order_max: usize) -> Vec<(Vec<f64>, f64)> {
     }
     fits
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Luteinizing hormone in blood samples at ten-minute intervals (Diggle 1990; R's data set `lh`).
+    const LH: [f64; 48] = [
+        2.4, 2.4, 2.4, 2.2, 2.1, 1.5, 2.3, 2.3, 2.5, 2.0, 1.9, 1.7, 2.2, 1.8, 3.2, 3.2, 2.7, 2.2, 2.2, 1.9, 1.9, 1.8,
+        2.7, 3.0, 2.3, 2.0, 2.0, 2.9, 2.9, 2.7, 2.7, 2.3, 2.6, 2.4, 1.8, 1.7, 1.5, 1.4, 2.1, 3.3, 3.5, 3.5, 3.1, 2.6,
+        2.1, 3.4, 3.0, 2.9,
+    ];
+
+    #[test]
+    fn burg_finds_the_coefficients_that_r_prints() {
+        // ar(lh, method = "burg") in R's documentation: 0.6588, -0.0608, -0.2234, variance 0.1786.
+        let centre = mean(&LH);
+        let x: Vec<f64> = LH.iter().map(|value| value - centre).collect();
+        let (coefficients, variance) = &burg(&x, 3)[3];
+        for (found, expected) in coefficients.iter().zip([0.6588, -0.0608, -0.2234]) {
+            assert!((found - expected).abs() < 5e-5, "{found}, not {expected}");
+        }
+        assert!((variance - 0.1786).abs() < 5e-5, "{variance}");
+    }
+
+    #[test]
+    fn a_straight_line_goes_on() {
+        let line: Vec<f64> = (0..40).map(|t| 3.0 + 2.0 * f64::from(t)).collect();
+        let ahead = forecast(&line, 1, 4, 1.0, 3);
+        for (found, expected) in ahead.iter().zip([83.0, 85.0, 87.0]) {
+            assert!((found - expected).abs() < 1e-9, "{ahead:?}");
+        }
+    }
+}

@@ -168,3 +168,53 @@ impl Hierarchy {
         (0..self.parts).map(|part| (base[part] + change(part)).max(base[part].min(0.0))).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree() -> Hierarchy {
+        Hierarchy::new(4, vec![vec![0, 1], vec![2, 3], vec![0, 1, 2, 3]]).unwrap()
+    }
+
+    #[track_caller]
+    fn check(base: [f64; 7], how: &Reconciliation, expected: [f64; 7]) {
+        let made = tree().reconcile(&base, how).unwrap();
+        assert!(made.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-9), "{made:?}, not {expected:?}");
+    }
+
+    #[test]
+    fn bottom_up_adds_up() {
+        check([1., 2., 3., 4., 9., 9., 9.], &Reconciliation::BottomUp, [1., 2., 3., 4., 3., 7., 10.]);
+    }
+
+    #[test]
+    fn top_down_shares_out() {
+        let how = Reconciliation::TopDown { aggregate: 2, shares: vec![1.0, 1.0, 2.0, 0.0] };
+        check([1., 2., 3., 4., 9., 9., 20.], &how, [5., 5., 10., 0., 10., 10., 20.]);
+    }
+
+    #[test]
+    fn what_already_adds_up_stays() {
+        let base = [1., 2., 3., 4., 3., 7., 10.];
+        check(base, &Reconciliation::Structural, base);
+        check(base, &Reconciliation::Variances(vec![1., 2., 3., 4., 5., 6., 7.]), base);
+    }
+
+    #[test]
+    fn structural_weights_solve_the_normal_equations() {
+        // One aggregate of two parts, 3 too large: each part takes a quarter, the aggregate (variance 2) a half.
+        let pair = Hierarchy::new(2, vec![vec![0, 1]]).unwrap();
+        let made = pair.reconcile(&[1.0, 1.0, 6.0], &Reconciliation::Structural).unwrap();
+        assert!(made.iter().zip([2.0, 2.0, 4.0]).all(|(a, b)| (a - b).abs() < 1e-9), "{made:?}");
+    }
+
+    #[test]
+    fn what_does_not_fit_is_refused() {
+        assert!(matches!(Hierarchy::new(2, vec![vec![0, 2]]), Err(HierarchyError::UnknownPart { part: 2, .. })));
+        let missing = tree().reconcile(&[1.0], &Reconciliation::BottomUp);
+        assert_eq!(missing, Err(HierarchyError::Missing { given: 1, needed: 7 }));
+        let how = Reconciliation::TopDown { aggregate: 3, shares: vec![1.0; 4] };
+        assert!(matches!(tree().reconcile(&[1.0; 7], &how), Err(HierarchyError::UnknownAggregate { .. })));
+    }
+}

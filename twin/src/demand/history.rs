@@ -183,3 +183,64 @@ impl Tuned {
         forecasts.map(finish).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn history(periods: Vec<Observation>) -> History {
+        let site = "GB-LON".parse().expect("an id");
+        let sku = "TOY-1".parse().expect("an id");
+        History { site, sku, periods, promotions_ahead: vec![true] }
+    }
+
+    fn sold(demand: f64) -> Observation {
+        Observation { demand, ..Observation::default() }
+    }
+
+    fn wavy(t: u32) -> f64 {
+        100.0 + f64::from(t * 37 % 11)
+    }
+
+    #[test]
+    fn stock_outs_do_not_pull_the_forecast_down() {
+        let full: Vec<Observation> = (0..60).map(|t| sold(wavy(t))).collect();
+        let mut short = full.clone();
+        for at in [20, 21, 40, 57, 58, 59] {
+            short[at] = Observation { demand: 3.0, stocked_out: true, ..Observation::default() };
+        }
+        let plan = Plan::new(Calendar::Months, 6);
+        let both = [history(full), history(short)];
+        let forecasts = tune_histories(&both, &plan).forecast_histories(&both);
+        let (whole, censored) = (forecasts[0].mean()[1], forecasts[1].mean()[1]);
+        assert!((censored / whole - 1.0).abs() < 0.05, "{censored} where {whole} was asked for");
+        assert!(forecasts[1].reasons().iter().any(|reason| matches!(reason, Reason::Censored { periods: 6, .. })));
+    }
+
+    #[test]
+    fn a_sale_in_a_stock_out_is_never_lowered() {
+        let mut periods: Vec<Observation> = (0..30).map(|t| sold(wavy(t))).collect();
+        periods[10] = Observation { demand: 500.0, stocked_out: true, ..Observation::default() };
+        assert_eq!(history(periods).cleaned(Calendar::Months).demand[10], 500.0);
+    }
+
+    #[test]
+    fn promotions_are_taken_out_of_the_past_and_put_into_the_future() {
+        let mut periods: Vec<Observation> = (0..60).map(|t| sold(wavy(t))).collect();
+        for at in (5..60).step_by(6) {
+            periods[at] = Observation { demand: 2.0 * periods[at].demand, promoted: true, ..Observation::default() };
+        }
+        let all = [history(periods)];
+        let cleaned = all[0].cleaned(Calendar::Months);
+        assert!((1.7..2.1).contains(&cleaned.lift), "{}", cleaned.lift);
+        let forecast = &tune_histories(&all, &Plan::new(Calendar::Months, 3)).forecast_histories(&all)[0];
+        let lifted = forecast.mean()[0] / forecast.mean()[1];
+        assert!((1.5..2.3).contains(&lifted), "{:?}", forecast.mean());
+    }
+
+    #[test]
+    fn a_history_without_an_ordinary_period_stays_as_it_is() {
+        let out = Observation { demand: 1.0, stocked_out: true, ..Observation::default() };
+        assert_eq!(history(vec![out; 3]).cleaned(Calendar::Weeks).demand, [1.0; 3]);
+    }
+}

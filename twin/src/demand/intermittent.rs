@@ -111,3 +111,39 @@ pub fn imapa(y: &[f64]) -> f64 {
 pub(super) fn window_mean(y: &[f64], width: usize) -> f64 {
     super::series::mean(&y[y.len().saturating_sub(width)..])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LUMPS: [f64; 20] = [0., 0., 3., 0., 1., 0., 0., 0., 5., 2., 0., 0., 1., 0., 0., 4., 0., 0., 0., 2.];
+
+    #[track_caller]
+    fn check(actual: f64, expected: f64, tolerance: f64) {
+        assert!((actual - expected).abs() <= tolerance, "{actual}, not {expected}");
+    }
+
+    // Expected values: statsforecast 2.0.2 on LUMPS (CrostonClassic, CrostonSBA, TSB(0.1, 0.15), ADIDA, IMAPA).
+
+    #[test]
+    fn croston_sba_and_tsb_are_those_of_statsforecast() {
+        check(croston(&LUMPS, 0.1), 0.934_969_759_463_867_8, 1e-12);
+        check(sba(&LUMPS, 0.1), 0.888_221_271_490_674_4, 1e-12);
+        check(tsb(&LUMPS, 0.1, 0.15), 0.978_816_431_687_178_5, 1e-12);
+    }
+
+    #[test]
+    fn adida_and_imapa_are_those_of_statsforecast() {
+        check(adida(&LUMPS), 1.171_080_395_464_164_6, 1e-4);
+        check(imapa(&LUMPS), 0.914_350_347_202_294_2, 1e-4);
+    }
+
+    #[test]
+    fn what_was_never_asked_for_is_forecast_as_zero() {
+        for y in [&[][..], &[0.0; 12]] {
+            for forecast in [croston(y, 0.1), sba(y, 0.1), tsb(y, 0.1, 0.1), adida(y), imapa(y), window_mean(y, 8)] {
+                check(forecast, 0.0, 0.0);
+            }
+        }
+    }
+}

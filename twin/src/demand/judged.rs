@@ -209,3 +209,43 @@ impl ValueAdded {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn value_added_tells_statistics_and_planners_apart() {
+        let periods = [
+            Overridden { naive: 14.0, statistical: 12.0, planned: 11.0, actual: 10.0 },
+            Overridden { naive: 14.0, statistical: 9.0, planned: 15.0, actual: 10.0 },
+            Overridden { naive: f64::NAN, statistical: 9.0, planned: 15.0, actual: 10.0 },
+        ];
+        let added = ValueAdded::of(&periods);
+        assert_eq!((added.n, added.naive_wape, added.statistical_wape, added.planned_wape), (2, 0.4, 0.15, 0.3));
+        assert_eq!((added.by_statistics, added.improved_share), (0.25, 0.5));
+        assert!((added.by_planners + 0.15).abs() < 1e-12);
+    }
+
+    #[test]
+    fn overrides_leave_the_forecast_as_it_was() {
+        let forecast = Forecast::zero(3);
+        let mut overrides = Overrides::default();
+        assert!(overrides.set("a", 11, 5.0) && !overrides.set("a", 12, f64::NAN));
+        assert_eq!(overrides.apply(&"a", 10, &forecast).mean(), [0.0, 5.0, 0.0]);
+        assert_eq!(forecast.mean(), [0.0; 3]);
+        assert_eq!(overrides.apply(&"b", 10, &forecast), forecast);
+        assert_eq!(overrides.withdraw(&"a", 11), Some(5.0));
+    }
+
+    #[test]
+    fn outcomes_are_judged_by_level_and_step() {
+        let mut report = AccuracyReport::default();
+        report.add("site", &[1.0, 2.0, 1.0], 1, &Forecast::zero(2), &[0.0, 4.0]);
+        let judged = report.by_level_and_step();
+        assert_eq!(judged.len(), 2);
+        assert_eq!((judged[0].2.coverage, judged[1].2.coverage), (1.0, 0.0));
+        assert_eq!((judged[1].2.mase, judged[1].2.wape, judged[1].2.bias), (4.0, 1.0, -1.0));
+        assert_eq!(report.by_level()[0].1.n, 2);
+    }
+}

@@ -219,7 +219,7 @@ impl Prepared {
 
 /// Shares of the slope that the Theta family is averaged over.
 const SHARES: [f64; 5] = [0.0, 0.25, 0.5, 0.75, 1.0];
-const DAMPINGS: [f64; 3] = [0.8, 0.92, 0.98];
+const DAMPINGS: [f64; 2] = [0.85, 0.97];
 const RETURNS: [f64; 5] = [0.7, 0.85, 0.93, 0.97, 0.99];
 /// Lags of [`Method::PooledLinear`].
 const POOLED_LAGS: usize = 26;
@@ -284,7 +284,7 @@ fn of_one(
     let flat = |value: f64| vec![value; horizon];
     let order = if season >= 24 { 12 } else { 2 * season.clamp(2, 8) };
     let order_long = if season >= 24 { 2 * season + 2 } else { 4 * season + 1 };
-    let order_unadjusted = if season >= 24 { 2 * season + 2 } else { 2 * season + 2 };
+    let order_unadjusted = 2 * season + 2;
     let ar = |view: &View, differences, order, drift| {
         view.restore(ar::forecast(&view.z, differences, order, drift, horizon))
     };

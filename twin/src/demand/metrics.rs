@@ -123,3 +123,36 @@ pub fn pinball(actual: f64, quantile: f64, level: f64) -> f64 {
     let short = actual - quantile;
     if short >= 0.0 { level * short } else { (level - 1.0) * short }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scores_are_those_that_one_reckons_by_hand() {
+        let score = Score::new(&[1.0, 3.0, 2.0, 4.0], 2, &[5.0, f64::NAN, 3.0], &[4.0, 9.0, 3.0]).unwrap();
+        let expected = Score {
+            smape: 100.0 / 9.0,
+            mase: Some(0.5),
+            rmsse: Some((0.5_f64 / 3.0).sqrt()),
+            cumulative: Some(0.5),
+            absolute_error: 1.0,
+            bias: -1.0,
+            total: 8.0,
+        };
+        assert_eq!(score, expected);
+    }
+
+    #[test]
+    fn what_cannot_be_scored_is_none() {
+        assert_eq!(Score::new(&[1.0], 1, &[f64::NAN], &[1.0]), None);
+        let constant = Score::new(&[2.0; 9], 4, &[2.0], &[3.0]).unwrap();
+        assert_eq!((constant.mase, constant.rmsse), (None, None));
+    }
+
+    #[test]
+    fn pinball_costs_a_shortage_by_the_level() {
+        assert_eq!(pinball(10.0, 8.0, 0.9), 1.8);
+        assert!((pinball(8.0, 10.0, 0.9) - 0.2).abs() < 1e-12);
+    }
+}

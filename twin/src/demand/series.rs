@@ -212,3 +212,36 @@ fn inner_mean(values: &mut [f64]) -> f64 {
     let n = values.len();
     if n >= 5 { mean(&values[1..n - 1]) } else { mean(values) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gaps_take_the_value_one_season_before_or_the_median() {
+        let filled = fill(&[f64::NAN, 1.0, 3.0, f64::NAN, f64::INFINITY], 2);
+        assert_eq!(filled, [2.0, 1.0, 3.0, 1.0, 3.0]);
+        assert_eq!(fill(&[f64::NAN; 2], 7), [0.0, 0.0]);
+    }
+
+    #[test]
+    fn indices_of_a_pure_season_are_its_factors() {
+        let y: Vec<f64> = (0..24).map(|t| 100.0 * [0.5, 1.0, 1.5, 1.0][t % 4]).collect();
+        assert!(is_seasonal(&y, 4));
+        let indices = classical_indices(&y, 4).unwrap();
+        for (found, expected) in indices.iter().zip([0.5, 1.0, 1.5, 1.0]) {
+            assert!((found - expected).abs() < 1e-12, "{indices:?}");
+        }
+        let ahead = naive2(&y, 4, 4);
+        assert!((ahead[0] - 50.0).abs() < 1e-9 && (ahead[2] - 150.0).abs() < 1e-9, "{ahead:?}");
+    }
+
+    #[test]
+    fn a_season_that_is_noise_is_shrunk_away() {
+        let noise: Vec<f64> =
+            (0..48_u64).map(|t| 100.0 + ((t * 7_919 + 13) * 2_654_435_761 % 1_000) as f64 / 100.0).collect();
+        if let Season::Factors(by) = shrunken_season(&noise, 12) {
+            assert!(by.iter().all(|factor| (factor - 1.0).abs() < 0.04), "{by:?}");
+        }
+    }
+}

@@ -90,7 +90,7 @@ pub(super) fn slope(z: &[f64]) -> f64 {
 
 const HOLT_ALPHAS: [f64; 8] = [0.05, 0.12, 0.22, 0.35, 0.5, 0.66, 0.82, 0.97];
 /// Of alpha.
-const HOLT_BETAS: [f64; 4] = [0.02, 0.08, 0.2, 0.45];
+const HOLT_BETAS: [f64; 3] = [0.03, 0.12, 0.35];
 
 /// Holt's method with a damped local trend, every alpha × beta, for each of `dampings`.
 pub(super) fn damped_trend(z: &[f64], dampings: &[f64]) -> Vec<Candidate> {
@@ -227,5 +227,59 @@ fn weights(candidates: &[Candidate], n: usize) -> Vec<f64> {
         raw.iter().map(|weight| weight / sum).collect()
     } else {
         vec![1.0 / raw.len().max(1) as f64; raw.len()]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::series::{Season, classical_indices};
+    use super::*;
+
+    /// Airline passengers by month, 1949 to 1960 (Box and Jenkins), in thousands.
+    pub(super) const PASSENGERS: [u16; 144] = [
+        112, 118, 132, 129, 121, 135, 148, 148, 136, 119, 104, 118, 115, 126, 141, 135, 125, 149, 170, 170, 158, 133,
+        114, 140, 145, 150, 178, 163, 172, 178, 199, 199, 184, 162, 146, 166, 171, 180, 193, 181, 183, 218, 230, 242,
+        209, 191, 172, 194, 196, 196, 236, 235, 229, 243, 264, 272, 237, 211, 180, 201, 204, 188, 235, 227, 234, 264,
+        302, 293, 259, 229, 203, 229, 242, 233, 267, 269, 270, 315, 364, 347, 312, 274, 237, 278, 284, 277, 317, 313,
+        318, 374, 413, 405, 355, 306, 271, 306, 315, 301, 356, 348, 355, 422, 465, 467, 404, 347, 305, 336, 340, 318,
+        362, 348, 363, 435, 491, 505, 404, 359, 310, 337, 360, 342, 406, 396, 420, 472, 548, 559, 463, 407, 362, 405,
+        417, 391, 419, 461, 472, 535, 622, 606, 508, 461, 390, 432,
+    ];
+
+    #[test]
+    fn theta_averaged_over_alpha_is_near_that_of_statsforecast() {
+        // Theta(season_length=12) of statsforecast 2.0.2 on the same series.
+        let expected = [441.0, 429.2, 490.7, 476.7, 480.6, 546.5, 604.0, 602.3, 525.0, 457.5, 398.7, 448.5];
+        let y: Vec<f64> = PASSENGERS.iter().map(|value| f64::from(*value)).collect();
+        let season = Season::Factors(classical_indices(&y, 12).unwrap());
+        let candidates = about_a_line(&season.remove(&y), &[0.5]).concat();
+        let (mut ahead, _) = average(&candidates, y.len(), 12);
+        season.restore(y.len(), &mut ahead);
+        for (found, expected) in ahead.iter().zip(expected) {
+            assert!((found / expected - 1.0).abs() < 0.02, "{found}, not {expected}");
+        }
+    }
+
+    #[test]
+    fn the_best_start_makes_errors_least() {
+        // With a fixed start at the first value the squares can only be larger.
+        let z = [5.0, 9.0, 8.0, 9.5, 9.0, 8.5, 9.2, 9.1, 8.8, 9.3];
+        for (candidate, alpha) in about_a_line(&z, &[0.0])[0].iter().zip(SES_ALPHAS) {
+            let (mut level, mut squares) = (z[0], 0.0);
+            for value in z {
+                squares += (value - level) * (value - level);
+                level += alpha * (value - level);
+            }
+            assert!(candidate.squares <= squares + 1e-12, "alpha {alpha}: {} > {squares}", candidate.squares);
+        }
+    }
+
+    #[test]
+    fn a_line_is_continued_by_every_method_with_a_trend() {
+        let line: Vec<f64> = (0..60).map(|t| 10.0 + 0.5 * f64::from(t)).collect();
+        let (about, _) = average(&about_a_line(&line, &[1.0])[0], 60, 2);
+        assert!((about[0] - 40.0).abs() < 1e-6 && (about[1] - 40.5).abs() < 1e-6, "{about:?}");
+        let (damped, _) = average(&damped_trend(&line, &[0.97]), 60, 2);
+        assert!((damped[0] - 40.0).abs() < 0.2, "{damped:?}");
     }
 }

@@ -53,6 +53,8 @@ pub struct Backtest {
 const PRIOR_WINDOWS: f64 = 3.0;
 /// With fewer windows there is nothing to be learned.
 const WINDOWS_MIN: usize = 20;
+/// So many series of a family, evenly from all, are enough to learn from.
+const SERIES_MAX: usize = 256;
 
 impl Plan {
     /// The season that a scaled error (MASE) refers to: that of M4.
@@ -77,11 +79,17 @@ pub fn tune(panel: &[&[f64]], plan: &Plan) -> Tuned {
     let filled = parallel::map(panel.len(), plan.threads, |at| fill(panel[at], plan.calendar.season()));
     let mut families = BTreeMap::new();
     for family in [Family::Regular, Family::Irregular] {
-        let members: Vec<&[f64]> =
-            filled.iter().map(|y| &y[..]).filter(|y| Family::of(y, plan.calendar) == family).collect();
+        let members = filled.iter().map(|y| &y[..]).filter(|y| Family::of(y, plan.calendar) == family).collect();
+        let members = sample(members);
         families.insert(family, Learned::from(&members, family, plan));
     }
     Tuned { plan: *plan, families }
+}
+
+/// At most [`SERIES_MAX`] of `members`, evenly.
+fn sample(members: Vec<&[f64]>) -> Vec<&[f64]> {
+    let n = members.len();
+    if n <= SERIES_MAX { members } else { (0..SERIES_MAX).map(|k| members[k * n / SERIES_MAX]).collect() }
 }
 
 impl Learned {
@@ -243,4 +251,141 @@ fn running_sums(values: &[f64]) -> Vec<f64> {
         Some(*sum)
     };
     values.iter().scan(0.0, sum).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::plan::Calendar;
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Reproducible series: level, trend, season and noise differ.
+    fn panel(n: usize, periods: usize, season: usize) -> Vec<Vec<f64>> {
+        let noise = |k: usize, t: usize| {
+            let word = ((k * 7_919 + t * 104_729 + 17) as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 40;
+            word as f64 / f64::from(1 << 24) - 0.5
+        };
+        let of = |k: usize| {
+            let value = |t: usize| {
+                let wave = if t % season < season / 2 { 10.0 } else { -10.0 };
+                100.0 + k as f64 + 0.2 * t as f64 + wave + 12.0 * noise(k, t)
+            };
+            (0..periods).map(value).collect()
+        };
+        (0..n).map(of).collect()
+    }
+
+    fn views(panel: &[Vec<f64>]) -> Vec<&[f64]> {
+        panel.iter().map(|y| &y[..]).collect()
+    }
+
+    #[test]
+    fn the_number_of_threads_changes_nothing() {
+        let panel = panel(40, 84, 12);
+        let made = |threads| {
+            let plan = Plan { threads, ..Plan::new(Calendar::Months, 12) };
+            tune(&views(&panel), &plan).forecast(&views(&panel))
+        };
+        assert_eq!(made(1), made(3));
+    }
+
+    #[test]
+    fn intervals_cover_what_they_say() {
+        let full = panel(120, 96, 12);
+        let past: Vec<&[f64]> = full.iter().map(|y| &y[..84]).collect();
+        let forecasts = tune(&past, &Plan::new(Calendar::Months, 12)).forecast(&past);
+        let (mut within, mut all) = (0, 0);
+        for (y, forecast) in full.iter().zip(&forecasts) {
+            for (actual, (low, high)) in y[84..].iter().zip(forecast.interval(0.9)) {
+                all += 1;
+                within += usize::from((low..=high).contains(actual));
+            }
+        }
+        let covered = f64::from(within as u32) / f64::from(all);
+        assert!((0.85..0.95).contains(&covered), "{covered} of 0.9");
+    }
+
+    #[test]
+    fn the_combination_beats_naive2_in_the_backtest() {
+        let panel = panel(60, 96, 12);
+        let tuned = tune(&views(&panel), &Plan::new(Calendar::Months, 12));
+        let backtests = tuned.backtests();
+        let regular = backtests.iter().find(|backtest| backtest.family == Family::Regular).unwrap();
+        assert_eq!(regular.windows, 180);
+        let owa = regular.accuracy.owa(&regular.naive).unwrap();
+        assert!(owa < 0.9, "OWA {owa}");
+        let sum: f64 = regular.weights.iter().map(|(_, weight)| weight).sum();
+        assert!((sum - 1.0).abs() < 1e-9, "weights add up to {sum}");
+    }
+
+    #[test]
+    fn a_forecast_says_what_it_rests_on() {
+        let panel = panel(30, 72, 12);
+        let tuned = tune(&views(&panel), &Plan::new(Calendar::Months, 12));
+        let reasons = tuned.forecast(&views(&panel))[0].reasons().to_vec();
+        assert!(reasons.contains(&Reason::History { periods: 72 }));
+        assert!(reasons.contains(&Reason::Backtest { windows: 90 }));
+        let weights = reasons.iter().filter_map(|reason| match reason {
+            Reason::Weight { weight, .. } => Some(*weight),
+            _ => None,
+        });
+        assert!(weights.clone().is_sorted_by(|a, b| a >= b) && weights.sum::<f64>() > 0.95, "{reasons:?}");
+    }
+
+    #[test]
+    fn quantiles_rise_with_their_level() {
+        let panel = panel(30, 72, 12);
+        let forecast = &tune(&views(&panel), &Plan::new(Calendar::Months, 6)).forecast(&views(&panel))[3];
+        let levels = [0.01, 0.1, 0.5, 0.9, 0.99];
+        for pair in levels.windows(2) {
+            let (low, high) = (forecast.quantile(pair[0]), forecast.quantile(pair[1]));
+            assert!(low.iter().zip(&high).all(|(low, high)| low <= high), "{pair:?}");
+            assert!(forecast.total_quantile(4, pair[0]) <= forecast.total_quantile(4, pair[1]), "{pair:?}");
+        }
+    }
+
+    fn foreign() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            4 => -1e3..1e3_f64,
+            2 => 0.0..50.0_f64,
+            2 => Just(0.0),
+            1 => Just(f64::NAN),
+            1 => Just(f64::INFINITY),
+            1 => Just(-1e300),
+            1 => Just(1e300),
+            1 => Just(1e-300),
+        ]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(48))]
+
+        #[test]
+        fn no_panel_makes_it_panic_or_say_what_is_not_a_number(
+            panel in proptest::collection::vec(proptest::collection::vec(foreign(), 0..90), 0..14),
+            calendar in prop_oneof![Just(Calendar::Days), Just(Calendar::Weeks), Just(Calendar::Months), Just(Calendar::Quarters)],
+            horizon in 0..9_usize,
+        ) {
+            let views = views(&panel);
+            let forecasts = tune(&views, &Plan::new(calendar, horizon)).forecast(&views);
+            prop_assert_eq!(forecasts.len(), panel.len());
+            for forecast in &forecasts {
+                prop_assert_eq!(forecast.mean().len(), horizon);
+                let intervals = forecast.interval(0.95);
+                let numbers = forecast.mean().iter().chain(intervals.iter().flat_map(|(low, high)| [low, high]));
+                prop_assert!(numbers.clone().all(|value| value.is_finite()), "{:?}", forecast);
+                prop_assert!(intervals.iter().all(|(low, high)| low <= high), "{:?}", intervals);
+                prop_assert!(forecast.total_quantile(horizon, 0.9).is_finite());
+            }
+        }
+
+        #[test]
+        fn a_constant_series_is_forecast_as_it_is(value in 0.5..1e6_f64, n in 1..80_usize) {
+            let y = vec![value; n];
+            let forecast = &tune(&[&y], &Plan::new(Calendar::Months, 4)).forecast(&[&y])[0];
+            for mean in forecast.mean() {
+                prop_assert!((mean / value - 1.0).abs() < 1e-6, "{} of {}", mean, value);
+            }
+        }
+    }
 }
