@@ -98,7 +98,7 @@ pub(super) fn learn(windows: &[Window], prior: &[f64], loss: Loss, restraint: Re
             }
         }
         let size = (0..n).map(|a| gram[a * n + a]).sum::<f64>() / n as f64;
-        if !(size > 0.0) {
+        if size.is_nan() || size <= 0.0 {
             break;
         }
         // The prior is worth a part of the mean curvature between methods, not of the level that they share.

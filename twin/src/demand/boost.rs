@@ -51,7 +51,7 @@ impl Boosted {
         growth: Growth,
         derivatives: &dyn Fn(usize, f64) -> (f64, f64),
     ) -> Self {
-        let n = if width == 0 { 0 } else { features.len() / width };
+        let n = features.len().checked_div(width).unwrap_or(0);
         let mut model = Self { base, trees: Vec::new() };
         if n == 0 {
             return model;
@@ -121,9 +121,9 @@ fn grow(binned: &[u8], width: usize, edges: &[Vec<f64>], slopes: &[(f64, f64)], 
                 cell.1 += slopes[*row].1;
             }
             let (mut left_g, mut left_h) = (0.0, 0.0);
-            for bin in 0..edges[feature].len() {
-                left_g += histogram[bin].0;
-                left_h += histogram[bin].1;
+            for (bin, cell) in histogram.iter().enumerate().take(edges[feature].len()) {
+                left_g += cell.0;
+                left_h += cell.1;
                 if left_h < growth.leaf_min || h - left_h < growth.leaf_min {
                     continue;
                 }

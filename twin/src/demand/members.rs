@@ -13,6 +13,8 @@ pub enum Method {
     Naive2,
     /// The last season again.
     SeasonalNaive,
+    /// Exponential smoothing of each position of the season by itself (Mondays, Tuesdays, …).
+    SeasonalSmoothed,
     /// The same periods of last year at this year's level.
     YearAgo,
     /// Exponential smoothing, averaged over its parameter.
@@ -101,12 +103,13 @@ impl Family {
         use Method::*;
         match (self, calendar) {
             (Self::Regular, Calendar::Days) => &[
-                (SeasonalNaive, 0.05),
+                (SeasonalNaive, 0.0),
+                (SeasonalSmoothed, 0.15),
                 (YearAgo, 0.2),
-                (Theta, 0.05),
+                (Theta, 0.0),
                 (LogTheta, 0.05),
                 (ArLevel, 0.1),
-                (ArStepsLong, 0.05),
+                (ArStepsLong, 0.0),
                 (PanelReverting, 0.3),
                 (PanelTheta, 0.2),
             ],
@@ -314,6 +317,7 @@ fn of_one(
             let width = season.clamp(1, n);
             (0..horizon).map(|step| y[n - width + step % width]).collect()
         }
+        Method::SeasonalSmoothed => seasonal_smoothed(y, season, horizon),
         Method::YearAgo => year_ago(y, season, plan.calendar.year(), horizon),
         Method::Ses => plain.average(&smooth::about_a_line(&plain.z, &[0.0]).concat(), horizon),
         Method::Theta => plain.average(&smooth::about_a_line(&plain.z, &SHARES).concat(), horizon),
@@ -346,6 +350,23 @@ fn of_one(
         Method::TreesRoot => trees(&common.trees_root),
     };
     methods.iter().map(|(method, _)| one.bounded(forecast(*method))).collect()
+}
+
+/// Each position of the season smoothed by itself, with a quarter of each new value.
+fn seasonal_smoothed(y: &[f64], season: usize, horizon: usize) -> Vec<f64> {
+    const ALPHA: f64 = 0.25;
+    let (n, season) = (y.len(), season.max(1));
+    if n < season {
+        return naive2(y, season, horizon);
+    }
+    let levels: Vec<f64> = (0..season)
+        .map(|step| {
+            // The position of the step: what is as many whole seasons before it.
+            let same = y[(n + step) % season..].iter().step_by(season);
+            same.copied().reduce(|level, value| level + ALPHA * (value - level)).unwrap_or(0.0)
+        })
+        .collect();
+    (0..horizon).map(|step| levels[step % season]).collect()
 }
 
 /// Last year's values at this year's level; the naive forecast where last year is not known.

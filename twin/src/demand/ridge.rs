@@ -50,7 +50,7 @@ impl Pooled {
         for z in series {
             let n = z.len();
             let scale = step_size(z);
-            if n < lags + horizon + 1 || !(scale > 0.0) {
+            if n < lags + horizon + 1 || scale.is_nan() || scale <= 0.0 {
                 continue;
             }
             let newest = n - horizon;
@@ -86,7 +86,7 @@ impl Pooled {
     pub(super) fn forecast(&self, z: &[f64]) -> Vec<f64> {
         let Some(&last) = z.last() else { return vec![0.0; self.horizon] };
         let scale = step_size(z);
-        if !(scale > 0.0) {
+        if scale.is_nan() || scale <= 0.0 {
             return vec![last; self.horizon];
         }
         let mut x = Vec::new();

@@ -97,7 +97,7 @@ pub(super) fn centred_average(y: &[f64], season: usize) -> Option<Vec<f64>> {
     if season < 2 || y.len() < width {
         return None;
     }
-    let edge = if season % 2 == 0 { 0.5 } else { 1.0 };
+    let edge = if season.is_multiple_of(2) { 0.5 } else { 1.0 };
     let average = |window: &[f64]| {
         let inner: f64 = window[1..width - 1].iter().sum();
         (inner + edge * (window[0] + window[width - 1])) / season as f64
