@@ -236,12 +236,16 @@ struct Common {
     trees_root: Option<many::Many>,
 }
 
-/// For each series its forecast by every method of `family` (in the order of [`Family::methods`]), by step.
+/// For each series its forecast by every one of `methods` that weighs something, by step; nothing for the others.
 ///
 /// `panel` holds filled series that end in the same period. A series of no points is forecast as zero.
-pub(super) fn forecasts(panel: &[&[f64]], family: Family, plan: &Plan) -> Vec<Vec<Vec<f64>>> {
+pub(super) fn forecasts(
+    panel: &[&[f64]],
+    methods: &[(Method, f64)],
+    family: Family,
+    plan: &Plan,
+) -> Vec<Vec<Vec<f64>>> {
     let (season, horizon) = (if family == Family::Regular { plan.calendar.season() } else { 1 }, plan.steps());
-    let methods = family.methods(plan.calendar);
     let prepared = parallel::map(panel.len(), plan.threads, |at| Prepared::new(panel[at], season));
     let common = Common::find(panel, &prepared, methods, plan);
     parallel::map(panel.len(), plan.threads, |at| of_one(&prepared[at], &common, methods, season, horizon, plan))
@@ -250,9 +254,9 @@ pub(super) fn forecasts(panel: &[&[f64]], family: Family, plan: &Plan) -> Vec<Ve
 impl Common {
     fn find(panel: &[&[f64]], prepared: &[Prepared], methods: &[(Method, f64)], plan: &Plan) -> Self {
         let horizon = plan.steps();
-        let uses = |method: Method| methods.iter().any(|(m, _)| *m == method);
+        let uses = |method: Method| methods.iter().any(|(m, weight)| *m == method && *weight > 0.0);
         let adjusted: Vec<&[f64]> = prepared.iter().map(|one| &one.log.z[..]).collect();
-        let year = if uses(Method::PanelTheta) {
+        let year = if uses(Method::PanelTheta) || uses(Method::PanelReverting) {
             let logs: Vec<&[f64]> = prepared.iter().filter(|one| one.log.log).map(|one| &one.log.z[..]).collect();
             // A panel that is not positive is compared as it is.
             let of = if 2 * logs.len() > prepared.len() { &logs } else { &adjusted };
@@ -260,13 +264,14 @@ impl Common {
         } else {
             None
         };
-        let course = if uses(Method::CourseMean) { CommonCourse::find(panel, horizon) } else { None };
+        let of_course = [Method::CourseMean, Method::CourseImapa, Method::Trees, Method::TreesRoot];
+        let course = if of_course.into_iter().any(uses) { CommonCourse::find(panel, horizon) } else { None };
         let linear = uses(Method::PooledLinear).then(|| ridge::Pooled::fit(&adjusted, POOLED_LAGS, horizon, 0.01));
-        let trees = |root| {
-            let course = course.as_ref().filter(|_| uses(Method::Trees))?;
-            many::Many::fit(panel, horizon, plan.calendar.year(), course.past(), root)
+        let trees = |method: Method| {
+            let course = course.as_ref().filter(|_| uses(method))?;
+            many::Many::fit(panel, horizon, plan.calendar.year(), course.past(), method == Method::TreesRoot)
         };
-        let (trees, trees_root) = (trees(false), trees(true));
+        let (trees, trees_root) = (trees(Method::Trees), trees(Method::TreesRoot));
         Self { year, course, linear, trees, trees_root }
     }
 }
@@ -349,7 +354,9 @@ fn of_one(
         Method::Trees => trees(&common.trees),
         Method::TreesRoot => trees(&common.trees_root),
     };
-    methods.iter().map(|(method, _)| one.bounded(forecast(*method))).collect()
+    let weighed =
+        |(method, weight): &(Method, f64)| if *weight > 0.0 { one.bounded(forecast(*method)) } else { Vec::new() };
+    methods.iter().map(weighed).collect()
 }
 
 /// Each position of the season smoothed by itself, with a quarter of each new value.

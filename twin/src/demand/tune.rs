@@ -86,6 +86,11 @@ pub fn tune(panel: &[&[f64]], plan: &Plan) -> Tuned {
     Tuned { plan: *plan, families }
 }
 
+/// The methods, each with a weight, so that each is tried.
+fn all_of(methods: &[(Method, f64)]) -> Vec<(Method, f64)> {
+    methods.iter().map(|(method, _)| (*method, 1.0)).collect()
+}
+
 /// At most [`SERIES_MAX`] of `members`, evenly.
 fn sample(members: Vec<&[f64]>) -> Vec<&[f64]> {
     let n = members.len();
@@ -103,7 +108,8 @@ impl Learned {
             let seen: Vec<&[f64]> =
                 members.iter().copied().filter(|y| y.len() >= cut + plan.past_min(family)).collect();
             let known: Vec<&[f64]> = seen.iter().map(|y| &y[..y.len() - cut]).collect();
-            for ((y, past), forecasts) in seen.iter().zip(&known).zip(forecasts(&known, family, plan)) {
+            for ((y, past), forecasts) in seen.iter().zip(&known).zip(forecasts(&known, &all_of(methods), family, plan))
+            {
                 let (Some(scale), Some(scale_squared)) = (naive_error(past, plan.lag()), naive_squared_error(past))
                 else {
                     continue;
@@ -117,7 +123,7 @@ impl Learned {
         }
         let naive = Accuracy::of(&base);
         let longest = members.iter().map(|y| y.len()).max().unwrap_or(0);
-        let learned = if windows.len() < WINDOWS_MIN {
+        let learned: Vec<f64> = if windows.len() < WINDOWS_MIN {
             methods.iter().map(|(_, weight)| *weight).collect()
         } else {
             let loss = match aim {
@@ -130,7 +136,13 @@ impl Learned {
             // Windows of one period share its fate: those of less than a year are too few fates to learn from.
             let known = longest.saturating_sub(horizon).min(plan.origins * horizon);
             let prior_windows = if known < plan.calendar.year() { 10.0 * windows.len() as f64 } else { PRIOR_WINDOWS };
-            learn(&windows, &prior, loss, Restraint { prior_windows, whole: !draws })
+            let learned = learn(&windows, &prior, loss, Restraint { prior_windows, whole: !draws });
+            // What hardly counts is not worth its time.
+            let least = 0.01;
+            let (before, kept): (f64, f64) =
+                (learned.iter().sum(), learned.iter().filter(|weight| **weight >= least).sum());
+            let all_of_it = if kept > 0.0 { before / kept } else { 1.0 };
+            learned.iter().map(|weight| if *weight >= least { weight * all_of_it } else { 0.0 }).collect()
         };
         let weights: Vec<(Method, f64)> = methods.iter().zip(learned).map(|((method, _), w)| (*method, w)).collect();
         let (mut scores, mut by_step, mut of_totals) = (Vec::new(), Vec::new(), Vec::new());
@@ -173,7 +185,7 @@ impl Tuned {
             let at: Vec<usize> =
                 (0..panel.len()).filter(|at| Family::of(&filled[*at], plan.calendar) == family).collect();
             let members: Vec<&[f64]> = at.iter().map(|at| &filled[*at][..]).collect();
-            let all = forecasts(&members, family, plan);
+            let all = forecasts(&members, &learned.weights, family, plan);
             let of_one = |index: usize| learned.forecast(members[index], &all[index], family, plan);
             for (at, forecast) in at.iter().zip(parallel::map(members.len(), plan.threads, of_one)) {
                 made[*at] = Some(forecast);
