@@ -1,6 +1,6 @@
 //! Forecasts of sets of open series from their training parts: accuracy, coverage, and series a second and core.
 //!
-//! Scores are those of the sets' own `score.py`. The test part is read after everything has been forecast, and only to
+//! Scores are those of the sets' own `score.py`, scaled ones in percent of their scale. The test part is read after everything has been forecast, and only to
 //! score.
 
 use super::{Figure, Goal, Options};
@@ -18,8 +18,6 @@ struct Set {
     goal: Reach,
     /// The season of Naive2 and of filling gaps, where it is not that of the file (M4: none for weeks).
     naive_season: Option<usize>,
-    /// The best that a peer reached on the open sets.
-    peer: (&'static str, f64),
 }
 
 enum Reach {
@@ -28,48 +26,12 @@ enum Reach {
 }
 
 const SETS: [Set; 6] = [
-    Set {
-        name: "monthly",
-        calendar: Calendar::Months,
-        goal: Reach::Owa(0.82),
-        naive_season: None,
-        peer: ("statsforecast, median of ETS, DOT, CES, ARIMA", 0.821),
-    },
-    Set {
-        name: "quarterly",
-        calendar: Calendar::Quarters,
-        goal: Reach::Owa(0.88),
-        naive_season: None,
-        peer: ("statsforecast, median of ETS, DOT, CES", 0.906),
-    },
-    Set {
-        name: "weekly",
-        calendar: Calendar::Weeks,
-        goal: Reach::Owa(0.76),
-        naive_season: Some(1),
-        peer: ("statsforecast, MSTL and ETS", 0.836),
-    },
-    Set {
-        name: "daily",
-        calendar: Calendar::Days,
-        goal: Reach::Owa(0.60),
-        naive_season: None,
-        peer: ("statsforecast, AutoCES", 0.594),
-    },
-    Set {
-        name: "parts_monthly",
-        calendar: Calendar::Months,
-        goal: Reach::Rmsse(0.535),
-        naive_season: None,
-        peer: ("statsforecast, IMAPA", 0.555),
-    },
-    Set {
-        name: "retail_weekly",
-        calendar: Calendar::Weeks,
-        goal: Reach::Rmsse(1.06),
-        naive_season: None,
-        peer: ("statsforecast, SES", 1.063),
-    },
+    Set { name: "monthly", calendar: Calendar::Months, goal: Reach::Owa(0.82), naive_season: None },
+    Set { name: "quarterly", calendar: Calendar::Quarters, goal: Reach::Owa(0.88), naive_season: None },
+    Set { name: "weekly", calendar: Calendar::Weeks, goal: Reach::Owa(0.76), naive_season: Some(1) },
+    Set { name: "daily", calendar: Calendar::Days, goal: Reach::Owa(0.60), naive_season: None },
+    Set { name: "parts_monthly", calendar: Calendar::Months, goal: Reach::Rmsse(0.535), naive_season: None },
+    Set { name: "retail_weekly", calendar: Calendar::Weeks, goal: Reach::Rmsse(1.06), naive_season: None },
 ];
 
 /// Monthly series a second and core, learning the weights included.
@@ -117,17 +79,16 @@ fn measure(set: &Set, path: &Path, options: &Options, figures: &mut Vec<Figure>)
     let name = set.name;
     let owa = ours.owa(&base).context("Naive2 makes no error")?;
     let (what, value, goal) = match set.goal {
-        Reach::Owa(goal) => ("OWA", owa, goal),
-        Reach::Rmsse(goal) => ("RMSSE", ours.rmsse, goal),
+        Reach::Owa(goal) => ("OWA, against Naive2", owa, goal),
+        Reach::Rmsse(goal) => ("RMSSE, against the naive past", ours.rmsse, goal),
     };
-    figures.push(Figure::alone(format!("{name}: {what}"), value, what, Goal::AtMost(goal)));
-    figures.push(Figure::alone(format!("{name}: {what} of {} (open sets)", set.peer.0), set.peer.1, what, Goal::None));
+    figures.push(Figure::alone(format!("{name}: {what}"), 100.0 * value, "%", Goal::AtMost(100.0 * goal)));
     figures.push(Figure::alone(format!("{name}: sMAPE"), ours.smape, "%", Goal::None));
-    figures.push(Figure::alone(format!("{name}: MASE"), ours.mase, "MASE", Goal::None));
+    figures.push(Figure::alone(format!("{name}: MASE"), 100.0 * ours.mase, "%", Goal::None));
     if matches!(set.goal, Reach::Rmsse(_)) {
-        figures.push(Figure::alone(format!("{name}: error of the total"), ours.cumulative, "MASE", Goal::None));
+        figures.push(Figure::alone(format!("{name}: error of the total"), 100.0 * ours.cumulative, "%", Goal::None));
     } else {
-        figures.push(Figure::alone(format!("{name}: RMSSE"), ours.rmsse, "RMSSE", Goal::None));
+        figures.push(Figure::alone(format!("{name}: RMSSE"), 100.0 * ours.rmsse, "%", Goal::None));
         figures.push(Figure::alone(format!("{name}: accuracy"), 100.0 * (1.0 - ours.wape), "%", Goal::None));
     }
     figures.push(Figure::alone(format!("{name}: bias"), 100.0 * ours.bias, "%", Goal::None));
@@ -217,7 +178,7 @@ fn peers(
         let of = |at: usize| made.get(&name).and_then(|by_id| by_id.get(&series[at].id)).cloned().unwrap_or_default();
         if n as usize >= series.len() {
             let owa = accuracy(series, of).owa(base).context("Naive2 makes no error")?;
-            figures.push(Figure::alone(format!("monthly: OWA of statsforecast {name}"), owa, "OWA", Goal::None));
+            figures.push(Figure::alone(format!("monthly: OWA of statsforecast {name}"), 100.0 * owa, "%", Goal::None));
         }
     }
     Ok(())
@@ -262,4 +223,37 @@ fn read(path: &Path) -> Result<Vec<Series>> {
         });
     }
     Ok(series)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Expected: what `score.py` beside the sets prints for seasonal naive and Naive2.
+    #[track_caller]
+    fn check(actual: f64, expected: f64) {
+        assert!((actual / expected - 1.0).abs() < 1e-12, "{actual}, not {expected}");
+    }
+
+    #[test]
+    fn scores_are_those_of_the_sets_own_script() {
+        let Some(folder) = shared::folder("scores_are_those_of_the_sets_own_script", "bench/forecast") else { return };
+        let series = read(&folder.join("daily.csv")).expect("a set");
+        let filled: Vec<Vec<f64>> = series.iter().map(|one| fill(&one.train, one.season)).collect();
+        let last_season = |at: usize| {
+            let (y, one) = (&filled[at], &series[at]);
+            (0..one.horizon).map(|step| y[y.len() - one.season + step % one.season]).collect()
+        };
+        let seasonal = accuracy(&series, last_season);
+        check(seasonal.smape, 27.214_808_149_750_59);
+        check(seasonal.mase, 1.058_298_047_678_273_5);
+        check(seasonal.rmsse, 0.735_866_631_889_551);
+        check(seasonal.cumulative, 0.414_127_896_167_713_84);
+        check(100.0 * (1.0 - seasonal.wape), 77.158_185_816_062_34);
+        check(100.0 * seasonal.bias, -4.069_386_006_612_335);
+        let base = accuracy(&series, |at| naive2(&filled[at], series[at].season, series[at].horizon));
+        check(base.smape, 36.451_125_850_797_69);
+        check(base.mase, 1.391_577_138_983_712);
+        check(seasonal.owa(&base).expect("Naive2 errs"), 0.753_556_759_261_091);
+    }
 }
