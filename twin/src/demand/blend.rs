@@ -1,7 +1,7 @@
 //! Weights of methods, learned by what they forecast for windows that lie in the past.
 //!
 //! The weights are not negative; they minimise a loss over all windows of all series by iteratively reweighted least
-//! squares, drawn towards equal shares. They are learned for many series together: those of a single series are
+//! squares, drawn towards prior ones. They are learned for many series together: those of a single series are
 //! mostly noise (Claeskens et al., *The forecast combination puzzle*, 2016).
 
 /// A window of the past: what the methods said, and what came.

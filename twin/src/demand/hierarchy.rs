@@ -3,6 +3,7 @@
 //! Source: Hyndman and Athanasopoulos, *Forecasting: Principles and Practice* (3rd ed., 2021), chapter 11; Wickramasuriya,
 //! Athanasopoulos and Hyndman, *Optimal forecast reconciliation* (2019).
 
+use super::forecast::Forecast;
 use super::maths::solve;
 
 /// How forecasts of parts and wholes are made to agree.
@@ -95,6 +96,41 @@ impl Hierarchy {
     pub fn sums(&self, parts: &[f64]) -> Vec<f64> {
         let sum = |members: &Vec<usize>| members.iter().filter_map(|part| parts.get(*part)).sum::<f64>();
         parts.iter().copied().chain(self.aggregates.iter().map(sum)).collect()
+    }
+
+    /// The histories of the parts followed by those of the aggregates, aligned at their ends, to be forecast as one panel.
+    ///
+    /// An aggregate is as long as the shortest of its parts; a part's missing point is missing in its aggregates.
+    #[must_use]
+    pub fn histories(&self, parts: &[Vec<f64>]) -> Vec<Vec<f64>> {
+        let of = |members: &Vec<usize>| {
+            let parts: Vec<&Vec<f64>> = members.iter().filter_map(|part| parts.get(*part)).collect();
+            let length = parts.iter().map(|part| part.len()).min().unwrap_or(0);
+            (0..length).map(|at| parts.iter().map(|part| part[part.len() - length + at]).sum()).collect()
+        };
+        parts.iter().cloned().chain(self.aggregates.iter().map(of)).collect()
+    }
+
+    /// Forecasts whose means add up in every period, from those of the parts followed by those of the aggregates.
+    ///
+    /// Each keeps the distribution about its mean. Only steps that all forecasts have are reconciled.
+    ///
+    /// # Errors
+    /// As [`Self::reconcile`].
+    pub fn reconcile_forecasts(
+        &self,
+        base: &[Forecast],
+        how: &Reconciliation,
+    ) -> Result<Vec<Forecast>, HierarchyError> {
+        let steps = base.iter().map(|forecast| forecast.mean().len()).min().unwrap_or(0);
+        let mut means: Vec<Vec<f64>> = vec![Vec::with_capacity(steps); base.len()];
+        for step in 0..steps {
+            let of_step: Vec<f64> = base.iter().map(|forecast| forecast.mean()[step]).collect();
+            for (mean, value) in means.iter_mut().zip(self.reconcile(&of_step, how)?) {
+                mean.push(value);
+            }
+        }
+        Ok(base.iter().zip(&means).map(|(forecast, mean)| forecast.clone().about(mean)).collect())
     }
 
     /// Forecasts of one period that add up, from `base`: those of the parts, then those of the aggregates.
@@ -207,6 +243,24 @@ mod tests {
         let pair = Hierarchy::new(2, vec![vec![0, 1]]).unwrap();
         let made = pair.reconcile(&[1.0, 1.0, 6.0], &Reconciliation::Structural).unwrap();
         assert!(made.iter().zip([2.0, 2.0, 4.0]).all(|(a, b)| (a - b).abs() < 1e-9), "{made:?}");
+    }
+
+    #[test]
+    fn forecasts_of_a_whole_hierarchy_add_up_in_every_period() {
+        use super::super::{Calendar, Plan, tune};
+        let wave = |k: usize, t: usize| 50.0 + 10.0 * k as f64 + ((t * (k + 3) * 7) % 13) as f64 + 0.3 * t as f64;
+        let parts: Vec<Vec<f64>> = (0..4).map(|k| (0..60).map(|t| wave(k, t)).collect()).collect();
+        let all = tree().histories(&parts);
+        assert_eq!(all[6][59], parts.iter().map(|part| part[59]).sum::<f64>());
+        let panel: Vec<&[f64]> = all.iter().map(|y| &y[..]).collect();
+        let base = tune(&panel, &Plan::new(Calendar::Months, 6)).forecast(&panel);
+        for how in [Reconciliation::BottomUp, Reconciliation::Structural] {
+            let made = tree().reconcile_forecasts(&base, &how).unwrap();
+            for step in 0..6 {
+                let total: f64 = (0..4).map(|part| made[part].mean()[step]).sum();
+                assert!((made[6].mean()[step] - total).abs() < 1e-6, "{how:?}, step {step}");
+            }
+        }
     }
 
     #[test]

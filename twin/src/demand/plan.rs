@@ -33,6 +33,12 @@ impl Calendar {
             _ => self.season(),
         }
     }
+
+    /// Whole periods to a quarter of a year: after so many, [`tune`](super::tune) again.
+    #[must_use]
+    pub const fn quarter(self) -> usize {
+        self.year() / 4
+    }
 }
 
 /// What makes one forecast better than another.

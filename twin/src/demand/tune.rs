@@ -207,6 +207,12 @@ impl Tuned {
         self.families.iter().map(report).collect()
     }
 
+    /// Whether a quarter has passed, `periods` after the tuning.
+    #[must_use]
+    pub const fn is_due(&self, periods: usize) -> bool {
+        periods >= self.plan.calendar.quarter()
+    }
+
     /// What was tuned for.
     #[must_use]
     pub const fn plan(&self) -> &Plan {
@@ -324,6 +330,7 @@ mod tests {
         let backtests = tuned.backtests();
         let regular = backtests.iter().find(|backtest| backtest.family == Family::Regular).unwrap();
         assert_eq!(regular.windows, 180);
+        assert!(tuned.is_due(3) && !tuned.is_due(2));
         let owa = regular.accuracy.owa(&regular.naive).unwrap();
         assert!(owa < 0.9, "OWA {owa}");
         let sum: f64 = regular.weights.iter().map(|(_, weight)| weight).sum();
