@@ -12,6 +12,7 @@ pub mod alert;
 pub mod allocate;
 pub mod apply;
 pub mod define;
+pub mod demand;
 pub mod import;
 mod lead_times;
 pub mod network;

@@ -1,6 +1,7 @@
 //! Benchmarks: every figure stands beside a peer or a bare limit that was measured in the same run.
 #![allow(clippy::disallowed_methods)]
 
+mod forecast;
 mod guaranteed_service;
 mod influx;
 mod ingest;
@@ -100,6 +101,12 @@ pub const BENCHES: &[Bench] = &[
         what: "seconds and gap for the safety stock of real chains, beside known optima",
         needs: "network/willems2008 of the shared data, or --data with stages.csv and arcs.csv",
         run: guaranteed_service::run,
+    },
+    Bench {
+        name: "forecast",
+        what: "accuracy and coverage of forecasts of open series; series a second and core",
+        needs: "bench/forecast of the shared data, or --data with such files; --peers: statsforecast (tests/peers/forecasters.sh)",
+        run: forecast::run,
     },
 ];
 
