@@ -11,6 +11,7 @@ mod restart;
 mod simulate;
 mod store;
 mod stream;
+mod vn2;
 mod what_if;
 
 use anyhow::Result;
@@ -37,6 +38,8 @@ pub struct Options {
     pub peers: bool,
     /// A file or folder to work on instead of the benchmark's own.
     pub data: Option<PathBuf>,
+    /// Demand of the weeks to play, for `vn2`.
+    pub actuals: Option<PathBuf>,
 }
 
 /// All benchmarks.
@@ -100,6 +103,12 @@ pub const BENCHES: &[Bench] = &[
         what: "seconds and gap for the safety stock of real chains, beside known optima",
         needs: "network/willems2008 of the shared data, or --data with stages.csv and arcs.csv",
         run: guaranteed_service::run,
+    },
+    Bench {
+        name: "vn2",
+        what: "euros that replenishment costs on real sales, beside the organisers' benchmark and usual rules",
+        needs: "network/vn2 of the shared data, or --data; --actuals: a file of the played weeks' demand",
+        run: vn2::run,
     },
 ];
 
