@@ -1,12 +1,14 @@
 //! Benchmarks: every figure stands beside a peer or a bare limit that was measured in the same run.
 #![allow(clippy::disallowed_methods)]
 
+mod availability;
 mod guaranteed_service;
 mod influx;
 mod ingest;
 mod known_answers;
 mod network;
 mod pipeline;
+mod plan;
 mod restart;
 mod simulate;
 mod store;
@@ -109,6 +111,18 @@ pub const BENCHES: &[Bench] = &[
         what: "euros that replenishment costs on real sales, beside the organisers' benchmark and usual rules",
         needs: "network/vn2 of the shared data, or --data; --actuals: a file of the played weeks' demand",
         run: vn2::run,
+    },
+    Bench {
+        name: "availability",
+        what: "checks, splits and reservations a second of what can be promised",
+        needs: "nothing",
+        run: availability::run,
+    },
+    Bench {
+        name: "plan",
+        what: "seconds for a planning run over a million stock positions",
+        needs: "nothing",
+        run: plan::run,
     },
 ];
 

@@ -226,7 +226,8 @@ mod tests {
             };
             let rounded = rules.round_up(needed, |_, _, _| {});
             prop_assert!(rounded >= needed && rounded >= min && rounded.is_multiple_of(multiple));
-            prop_assert!(rules.round_up(needed + more, |_, _, _| {}) >= rounded);
+            let larger = rules.round_up(needed + more, |_, _, _| ());
+            prop_assert!(larger >= rounded);
             let down = rules.round_down(needed);
             prop_assert!(down <= needed && (down == 0 || (down >= min && down.is_multiple_of(multiple))));
         }

@@ -257,3 +257,6 @@ fn propose(projector: &mut Projector, inputs: &Inputs, line: &Line, missing: i64
         reasons,
     }
 }
+
+#[cfg(test)]
+mod tests;
