@@ -70,7 +70,11 @@ fn position(site: u32, sku: u32) -> Position {
             DemandDistribution::Steady(rate)
         },
         unmet: if site == WAREHOUSE { Unmet::Waits } else { Unmet::Lost },
-        target: Target { holding_minor_per_day: price_minor as f64 / 1_000.0, shortage_minor: price_minor as f64, level: None },
+        target: Target {
+            holding_minor_per_day: price_minor as f64 / 1_000.0,
+            shortage_minor: price_minor as f64,
+            level: None,
+        },
         review: ReviewCalendar::Every { days: 1 + below(at(16), 3) as u32, first_day: TODAY },
         sources,
         load_per_piece: 1 + below(at(17), 4) as u32,
@@ -83,7 +87,12 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
         today: TODAY,
         positions: (0..n).map(|i| position(i % SITES, i / SITES)).collect(),
         suppliers: vec![
-            Supplier { min_pieces: 20, truck_load: Some(2_000), fill_from_permille: 10, ..Supplier::default() };
+            Supplier {
+                min_pieces: 20,
+                truck_load: Some(2_000),
+                fill_from_permille: 10,
+                ..Supplier::default()
+            };
             SUPPLIERS as usize
         ],
         site_capacity: Vec::new(),
@@ -101,11 +110,14 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
     let (one, free) = timed(&inputs, 1)?;
     let (two, same) = timed(&inputs, 2)?;
     ensure!(free == same, "two threads plan otherwise than one");
-    let spent: u64 = free.proposals.iter().filter(|it| matches!(it.origin, Origin::Supplier(_))).map(|it| it.cost_minor).sum();
+    let spent: u64 =
+        free.proposals.iter().filter(|it| matches!(it.origin, Origin::Supplier(_))).map(|it| it.cost_minor).sum();
     inputs.budget_minor = Some(spent / 10 * 9);
-    inputs.site_capacity = vec![Some(free.proposals.iter().map(|it| it.quantity).sum::<u64>() / u64::from(SITES)); SITES as usize];
+    inputs.site_capacity =
+        vec![Some(free.proposals.iter().map(|it| it.quantity).sum::<u64>() / u64::from(SITES)); SITES as usize];
     let (limited, cut) = timed(&inputs, 2)?;
-    let bought: u64 = cut.proposals.iter().filter(|it| matches!(it.origin, Origin::Supplier(_))).map(|it| it.cost_minor).sum();
+    let bought: u64 =
+        cut.proposals.iter().filter(|it| matches!(it.origin, Origin::Supplier(_))).map(|it| it.cost_minor).sum();
     ensure!(inputs.budget_minor.is_some_and(|most| bought <= most), "the budget was overrun");
     let begun = Instant::now();
     let letters: usize = cut.proposals.iter().map(|it| sentence::english(it).len()).sum();

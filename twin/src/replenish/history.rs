@@ -153,13 +153,13 @@ pub struct Learning {
 impl Default for Learning {
     fn default() -> Self {
         Self {
-            half_life_weeks: 8.0,
-            slow_half_life_weeks: 26.0,
+            half_life_weeks: 5.0,
+            slow_half_life_weeks: 60.0,
             prior_weeks: 1.0,
-            season_pieces: [60.0, 200.0, 400.0],
-            season_blur: 0.5,
-            season_trust: 1.0,
-            variance_weeks: 20.0,
+            season_pieces: [200.0, 400.0, 400.0],
+            season_blur: 0.25,
+            season_trust: 0.8,
+            variance_weeks: 50.0,
             level_cv: 0.0,
         }
     }
@@ -171,6 +171,8 @@ const YEAR: usize = 52;
 const YEARS: usize = 2;
 /// Past origins whose errors give the variance.
 const ERROR_WEEKS: usize = 52;
+/// Nothing is ever expected to sell less than this, pieces a week.
+const MEAN_MIN: f64 = 0.02;
 /// The least weight of weeks on sale that makes a level worth learning a season from.
 const SEASON_WEIGHT_MIN: f64 = 3.0;
 
@@ -296,16 +298,12 @@ impl Learned {
             .collect()
     }
 
-    /// Means of the weeks 1 … `n_ahead` after `origin`, by week ahead and series, from what was known at its end.
+    /// Mean demand of every series in the week `ahead` weeks after `origin` (1 is the next), from what was known at
+    /// the end of `origin`.
     #[must_use]
-    pub fn means(&self, panel: &Panel, origin: usize, n_ahead: usize) -> Vec<Vec<f64>> {
-        let levels = self.level_at(panel, origin);
-        (1..=n_ahead)
-            .map(|ahead| {
-                let season = self.season_at(panel, origin, ahead);
-                levels.iter().zip(season).map(|(level, factor)| (level * factor).max(0.02)).collect()
-            })
-            .collect()
+    pub fn mean(&self, panel: &Panel, origin: usize, ahead: usize) -> Vec<f64> {
+        let season = self.season_at(panel, origin, ahead);
+        self.level_at(panel, origin).into_iter().zip(season).map(|(it, factor)| (it * factor).max(MEAN_MIN)).collect()
     }
 }
 

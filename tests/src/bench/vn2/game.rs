@@ -48,6 +48,8 @@ pub struct Outcome {
     pub lost: Vec<u64>,
     /// Pieces left at the end.
     pub left: Vec<u64>,
+    /// Cents of each series in the weeks that orders can change.
+    pub of_series: Vec<u64>,
 }
 
 impl Outcome {
@@ -62,13 +64,10 @@ impl Outcome {
 /// nothing of its demand.
 pub fn play(known: &Panel, start: &State, weeks: &[Week], policy: &mut dyn Policy, own_sales: bool) -> Result<Outcome> {
     let (mut known, mut state) = (known.clone(), start.clone());
-    let mut outcome = Outcome::default();
+    let mut outcome = Outcome { of_series: vec![0; known.n_series()], ..Outcome::default() };
     for (idx, week) in weeks.iter().enumerate() {
-        let orders = if idx + FIRST_WEEK <= weeks.len() {
-            policy.order(&known, &state)
-        } else {
-            vec![0; known.n_series()]
-        };
+        let orders =
+            if idx + FIRST_WEEK <= weeks.len() { policy.order(&known, &state) } else { vec![0; known.n_series()] };
         ensure!(orders.len() == known.n_series(), "{} orders for {} series", orders.len(), known.n_series());
         let (mut lost, mut left) = (0, 0);
         let (mut told, mut flags) = (week.demand.clone(), week.counts.clone());
@@ -83,6 +82,10 @@ pub fn play(known: &Panel, start: &State, weeks: &[Week], policy: &mut dyn Polic
             state.on_hand[series] = stock - sold;
             lost += u64::from(asked - sold);
             left += u64::from(stock - sold);
+            if idx + 1 >= FIRST_WEEK {
+                outcome.of_series[series] +=
+                    u64::from(asked - sold) * SHORTAGE_CENTS + u64::from(stock - sold) * HOLDING_CENTS;
+            }
             if own_sales {
                 told[series] = sold;
                 flags[series] = stock > asked;
@@ -164,10 +167,8 @@ impl Challenge {
         }
         let numbers = |row: &Vec<String>| row.iter().skip(2).map(|it| whole(it)).collect::<Result<Vec<u32>>>();
         let sold = sales.iter().map(numbers).collect::<Result<Vec<_>>>()?;
-        let on_sale: Vec<Vec<bool>> = flags
-            .iter()
-            .map(|row| Ok(numbers(row)?.into_iter().map(|it| it == 1).collect()))
-            .collect::<Result<_>>()?;
+        let on_sale: Vec<Vec<bool>> =
+            flags.iter().map(|row| Ok(numbers(row)?.into_iter().map(|it| it == 1).collect())).collect::<Result<_>>()?;
         // Like series: the same product elsewhere, its product group, its department.
         let mut known = [const { Vec::<String>::new() }; 3];
         let mut number = |kind: usize, code: &str| -> u32 {

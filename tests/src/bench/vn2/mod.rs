@@ -1,73 +1,126 @@
 //! The VN2 Inventory Planning Challenge: what our replenishment costs on real sales, beside the organisers'
 //! benchmark and two usual rules, in the same simulator.
 
+mod choose;
 mod game;
 mod policies;
 
 use super::{Figure, Goal, Options};
 use crate::shared;
-use anyhow::{Context, Result, ensure};
-use game::{Challenge, FIRST_WEEK, Policy, play};
-use policies::{Normal, Organisers, Ours, WeeksOfMean};
-use twin::replenish::history::Learning;
+use anyhow::{Result, ensure};
+use choose::{Choice, Trials};
+use game::{Challenge, FIRST_WEEK, Outcome, Policy, WEEKS, Week, play};
+use policies::{Normal, Organisers, WeeksOfMean};
 
-/// Weeks known at the start of each window of the backtest: every six weeks, so that the weeks that orders can
-/// change (3 to 8 of each) follow on each other. Choices were made on the first; the rest was kept apart.
-const WINDOWS_CHOSEN_ON: [usize; 7] = [95, 101, 107, 113, 119, 125, 131];
-const WINDOWS_APART: [usize; 3] = [137, 143, 149];
+/// Weeks from one window of the backtest to the next: the weeks that orders can change (3 to 8 of each window)
+/// follow on each other without a gap.
+const STEP: usize = 6;
+/// Windows that are reported; those before them are only learned from.
+const WINDOWS: usize = 9;
+/// The chance of having enough of the newsvendor with these costs: 1.0 / (1.0 + 0.2), as standard deviations.
+const Z: f64 = 0.967_421_566;
+
+/// Cents of weeks 1 and 2 of the challenge, which no order can change.
+const KNOWN_CENTS: [u64; 2] = [38_060, 53_320];
 
 pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
-    let folder = options.data.clone().unwrap_or_else(|| shared::root().join("data/network/vn2"));
+    let own_folder = shared::root().join("data/network/vn2");
+    let folder = options.data.clone().unwrap_or_else(|| own_folder.clone());
     let challenge = Challenge::read(&folder)?;
-    if std::env::var_os("VN2_TUNE").is_some() {
-        return tune(&challenge);
-    }
     let mut figures = Vec::new();
+
+    let actuals = options.actuals.clone().unwrap_or_else(|| folder.join("actual_demand_weeks_1_2.csv"));
+    let weeks = challenge.actuals(&actuals)?;
+    if folder == own_folder {
+        let outcome = play(&challenge.panel, &challenge.start, &weeks[..2], &mut WeeksOfMean(3.5), false)?;
+        ensure!(outcome.cents == KNOWN_CENTS, "weeks 1 and 2 cost {:?} cents, not {KNOWN_CENTS:?}", outcome.cents);
+        figures.push(Figure::alone("weeks 1 and 2, as published", euros(&outcome, 1), "EUR", Goal::None));
+    }
+
+    let n_weeks = challenge.panel.n_weeks();
+    let mut windows: Vec<usize> = (WEEKS..=n_weeks.saturating_sub(WEEKS)).rev().step_by(STEP).collect();
+    windows.retain(|known| *known >= choose::WEEKS_MIN);
+    windows.reverse();
+    let trials = Trials::new(&challenge, &windows)?;
+    figures.extend(backtest(&challenge, &trials, &windows)?);
+    let choice = trials.choose(usize::MAX);
+    figures.extend(choice.figures());
+    figures.extend(game(&challenge, choice, &weeks)?);
     Ok(figures)
 }
 
-fn tune(challenge: &Challenge) -> Result<Vec<Figure>> {
-    let env = |name: &str, or: f64| std::env::var(name).ok().and_then(|it| it.parse().ok()).unwrap_or(or);
-    let d = Learning::default();
-    let learning = Learning {
-        half_life_weeks: env("HL", d.half_life_weeks),
-        slow_half_life_weeks: env("SHL", d.slow_half_life_weeks),
-        prior_weeks: env("PW", d.prior_weeks),
-        season_pieces: [
-            env("SP0", d.season_pieces[0]),
-            env("SP1", d.season_pieces[1]),
-            env("SP2", d.season_pieces[2]),
-        ],
-        season_blur: env("SB", d.season_blur),
-        season_trust: env("ST", d.season_trust),
-        variance_weeks: env("VW", d.variance_weeks),
-        level_cv: env("LCV", d.level_cv),
-    };
-    let q = env("Q", 0.8);
-    let quantile = [env("Q0", q), env("Q1", q), env("Q2", q)];
-    let mut policies: Vec<(&str, Box<dyn Policy>)> = vec![("ours", Box::new(Ours::new(learning, quantile)))];
-    if env("BASE", 0.0) > 0.0 {
-        policies.push(("organisers", Box::new(Organisers { first_monday: challenge.mondays[0] })));
-        policies.push(("3.5", Box::new(WeeksOfMean(3.5))));
-        policies.push(("z", Box::new(Normal { z: 0.967 })));
-    }
-    let mut out = String::new();
-    for (name, mut policy) in policies {
-        let mut sums = [0.0; 2];
-        let mut line = String::new();
-        for (part, windows) in [&WINDOWS_CHOSEN_ON[..], &WINDOWS_APART[..]].iter().enumerate() {
-            for known in *windows {
-                let (past, start, weeks) = challenge.window(*known).context("a window")?;
-                let euros = play(&past, &start, &weeks, policy.as_mut(), false)?.euros_from(FIRST_WEEK);
-                sums[part] += euros;
-                line += &format!(" {euros:.0}");
-            }
+fn euros(outcome: &Outcome, from_week: usize) -> f64 {
+    outcome.euros_from(from_week)
+}
+
+fn others(challenge: &Challenge) -> Vec<(&'static str, Box<dyn Policy>)> {
+    vec![
+        ("organisers' benchmark", Box::new(Organisers { first_monday: challenge.mondays[0] })),
+        ("up to 3.5 x 13-week mean", Box::new(WeeksOfMean(3.5))),
+        ("up to mean + z sigma root L", Box::new(Normal { z: Z })),
+    ]
+}
+
+/// Each window with choices made on windows that had ended before it began.
+fn backtest(challenge: &Challenge, trials: &Trials<'_>, windows: &[usize]) -> Result<Vec<Figure>> {
+    let (mut figures, mut sums) = (Vec::new(), [0.0; 5]);
+    let reported = &windows[windows.len().saturating_sub(WINDOWS)..];
+    for known in reported.iter().copied() {
+        let Some((past, start, weeks)) = challenge.window(known) else { continue };
+        let choice = trials.choose(known);
+        let mut row = vec![("ours", euros(&play(&past, &start, &weeks, &mut choice.policy(), false)?, FIRST_WEEK))];
+        for (name, mut policy) in others(challenge) {
+            row.push((name, euros(&play(&past, &start, &weeks, policy.as_mut(), false)?, FIRST_WEEK)));
         }
-        out += &format!("{name}: {:.0} apart {:.0} | {line}\n", sums[0] / 7.0, sums[1] / 3.0);
+        row.push((
+            "ours, seeing own sales only",
+            euros(&play(&past, &start, &weeks, &mut choice.policy(), true)?, FIRST_WEEK),
+        ));
+        for (sum, (name, value)) in sums.iter_mut().zip(&row) {
+            *sum += value;
+            figures.push(Figure::alone(format!("after {known} weeks, weeks 3-8: {name}"), *value, "EUR", Goal::None));
+        }
     }
-    let weeks = challenge.actuals(&shared::root().join("data/network/vn2/actual_demand_weeks_1_2.csv"))?;
-    let outcome = play(&challenge.panel, &challenge.start, &weeks, &mut WeeksOfMean(3.5), false)?;
-    ensure!(outcome.cents == [38_060, 53_320], "{outcome:?}");
-    eprint!("{out}");
-    Ok(Vec::new())
+    let n = reported.len().max(1) as f64;
+    for ((name, _), sum) in others(challenge).into_iter().zip(&sums[1..]) {
+        let goal = if name.starts_with("up to mean") { Goal::None } else { Goal::AtMost(0.95) };
+        figures.push(Figure {
+            against: Some((name.to_owned(), sum / n)),
+            ..Figure::alone("mean of the windows, weeks 3-8: ours", sums[0] / n, "EUR", goal)
+        });
+    }
+    figures.push(Figure::alone("mean of the windows: ours, seeing own sales only", sums[4] / n, "EUR", Goal::None));
+    Ok(figures)
+}
+
+/// The challenge itself, as many weeks as are known.
+fn game(challenge: &Challenge, choice: Choice, weeks: &[Week]) -> Result<Vec<Figure>> {
+    let mut figures = Vec::new();
+    let mut policies: Vec<(&str, Box<dyn Policy>)> = vec![("ours", Box::new(choice.policy()))];
+    policies.extend(others(challenge));
+    let mut totals = Vec::new();
+    for (name, mut policy) in policies {
+        let outcome = play(&challenge.panel, &challenge.start, weeks, policy.as_mut(), false)?;
+        for (idx, cents) in outcome.cents.iter().enumerate() {
+            let what = format!("week {}: {name} (lost {}, left {})", idx + 1, outcome.lost[idx], outcome.left[idx]);
+            figures.push(Figure::alone(what, *cents as f64 / 100.0, "EUR", Goal::None));
+        }
+        figures.push(Figure::alone(
+            format!("all {} weeks: {name}", weeks.len()),
+            euros(&outcome, 1),
+            "EUR",
+            Goal::None,
+        ));
+        totals.push((name, euros(&outcome, FIRST_WEEK)));
+    }
+    if weeks.len() >= FIRST_WEEK {
+        for (name, total) in &totals[1..] {
+            let goal = if name.starts_with("up to mean") { Goal::None } else { Goal::AtMost(1.0) };
+            figures.push(Figure {
+                against: Some(((*name).to_owned(), *total)),
+                ..Figure::alone(format!("weeks 3-{}: ours", weeks.len()), totals[0].1, "EUR", goal)
+            });
+        }
+    }
+    Ok(figures)
 }

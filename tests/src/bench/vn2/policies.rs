@@ -1,6 +1,8 @@
 //! What plays the game: the policies that ours must beat, and ours.
 
 use super::game::{Policy, State, iso_week, recent_mean};
+use std::collections::BTreeMap;
+use twin::replenish::demand::DemandDistribution;
 use twin::replenish::history::{Errors, Learned, Learning, Panel, distribution};
 use twin::replenish::projection::{Projector, Receipt, Span, Stock, Unmet};
 
@@ -91,52 +93,82 @@ impl Policy for Normal {
 
 /// Weeks until an order comes.
 const LEAD: u32 = 2;
-
-/// Portolan: learned demand, projected stock, and the quantile of what is missing.
-pub struct Ours {
-    /// How demand is learned.
-    pub learning: Learning,
-    /// The chance of having enough: of slow, middling and fast movers.
-    pub quantile: [f64; 3],
-    projector: Projector,
-}
+/// Weeks of errors that the spread is learned from, at most.
+const ERROR_WEEKS: usize = 52;
 
 /// Expected pieces a week from which on a series is a middling and a fast mover.
 pub const CLASSES: [f64; 2] = [1.0, 4.0];
 
-impl Ours {
-    /// With these choices.
+/// The class of a series: 0 slow, 1 middling, 2 fast.
+pub fn class_of(mean: f64) -> usize {
+    CLASSES.iter().filter(|from| mean >= **from).count()
+}
+
+/// The demand of the coming weeks, for every series.
+pub fn forecast(known: &Panel, learning: Learning) -> Vec<DemandDistribution> {
+    let ahead = LEAD as usize + 1;
+    let Some(origin) = known.n_weeks().checked_sub(1).filter(|it| *it > ahead) else {
+        return vec![DemandDistribution::certain(0.0); known.n_series()];
+    };
+    let learned = Learned::new(known, learning);
+    let mut errors = Errors::default();
+    for past in origin.saturating_sub(ERROR_WEEKS + ahead)..=origin - ahead {
+        errors.push(&learned.mean(known, past, ahead), known, past + ahead);
+    }
+    let (spread, own) = errors.fit(known.n_series(), learning.variance_weeks);
+    let means: Vec<Vec<f64>> = (1..=ahead).map(|ahead| learned.mean(known, origin, ahead)).collect();
+    (0..known.n_series())
+        .map(|series| {
+            let of: Vec<f64> = means.iter().map(|week| week[series]).collect();
+            distribution(&of, spread, own[series], learning.level_cv)
+        })
+        .collect()
+}
+
+/// Portolan: learned demand, projected stock, and the quantile of what is missing.
+pub struct Ours<'a> {
+    learning: Learning,
+    quantile: [f64; 3],
+    /// Forecasts made before, by weeks known.
+    made: Option<&'a BTreeMap<usize, Vec<DemandDistribution>>>,
+    projector: Projector,
+}
+
+impl<'a> Ours<'a> {
+    /// With demand learned so, and the chance of having enough of slow, middling and fast movers.
     pub fn new(learning: Learning, quantile: [f64; 3]) -> Self {
-        Self { learning, quantile, projector: Projector::default() }
+        Self { learning, quantile, made: None, projector: Projector::default() }
+    }
+
+    /// The same with forecasts made before from the same weeks.
+    pub fn with(self, made: &'a BTreeMap<usize, Vec<DemandDistribution>>) -> Self {
+        Self { made: Some(made), ..self }
     }
 }
 
-impl Policy for Ours {
+impl Policy for Ours<'_> {
     fn order(&mut self, known: &Panel, state: &State) -> Vec<u32> {
-        let Some(origin) = known.n_weeks().checked_sub(1) else { return vec![0; known.n_series()] };
-        let learned = Learned::new(known, self.learning);
-        let ahead = LEAD as usize + 1;
-        let mut errors = Errors::default();
-        for past in origin.saturating_sub(52 + ahead)..=origin.saturating_sub(ahead) {
-            let means = learned.means(known, past, ahead);
-            errors.push(&means[ahead - 1], known, past + ahead);
+        let made = self.made.and_then(|it| it.get(&known.n_weeks()));
+        let now;
+        let demands = match made {
+            Some(demands) => demands,
+            None => {
+                now = forecast(known, self.learning);
+                &now
+            }
+        };
+        let span = Span { lead: LEAD, cover: 1 };
+        let mut orders = Vec::with_capacity(demands.len());
+        for (series, demand) in demands.iter().enumerate() {
+            let receipts = [
+                Receipt { period: 0, pieces: state.next[series] },
+                Receipt { period: 1, pieces: state.after_next[series] },
+            ];
+            let stock = Stock { free: i64::from(state.on_hand[series]), receipts: &receipts };
+            let requirement = self.projector.requirement(stock, demand, span, Unmet::Lost);
+            let class = class_of(demand.mean(span.lead, span.lead + 1));
+            orders.push(u32::try_from(requirement.quantile(self.quantile[class])).unwrap_or(u32::MAX));
         }
-        let (spread, own) = errors.fit(known.n_series(), self.learning.variance_weeks);
-        let means = learned.means(known, origin, ahead);
-        (0..known.n_series())
-            .map(|series| {
-                let of: Vec<f64> = means.iter().map(|week| week[series]).collect();
-                let demand = distribution(&of, spread, own[series], self.learning.level_cv);
-                let receipts = [
-                    Receipt { period: 0, pieces: state.next[series] },
-                    Receipt { period: 1, pieces: state.after_next[series] },
-                ];
-                let stock = Stock { free: i64::from(state.on_hand[series]), receipts: &receipts };
-                let span = Span { lead: LEAD, cover: 1 };
-                let class = CLASSES.iter().filter(|from| of[LEAD as usize] >= **from).count();
-                let requirement = self.projector.requirement(stock, &demand, span, Unmet::Lost);
-                u32::try_from(requirement.quantile(self.quantile[class])).unwrap_or(u32::MAX)
-            })
-            .collect()
+        orders
     }
 }
