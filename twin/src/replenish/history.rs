@@ -385,3 +385,75 @@ pub fn distribution(means: &[f64], spread: Spread, own: f64, level_cv: f64) -> D
         means.iter().map(|mean| Rate { mean: *mean, variance: (spread.variance(*mean) * own).max(*mean) }).collect();
     DemandDistribution::ByPeriod { rates: Arc::from(rates), level_cv }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two stores of one product and one of another, three years: every week 52 sells four times as much.
+    fn panel(weeks: usize) -> Panel {
+        let sales =
+            |base: u32| (0..weeks).map(|week| if week % 52 == 10 { base * 4 } else { base }).collect::<Vec<u32>>();
+        let rows = [sales(8), sales(4), sales(20)];
+        let flags = vec![vec![true; weeks]; 3];
+        Panel::new(&rows, &flags, vec![[0, 0, 0], [0, 0, 0], [1, 0, 0]]).unwrap()
+    }
+
+    fn learning() -> Learning {
+        Learning {
+            season_trust: 1.0,
+            season_blur: 0.0,
+            season_pieces: [1.0; 3],
+            prior_weeks: 0.0,
+            ..Learning::default()
+        }
+    }
+
+    #[test]
+    fn a_week_that_sold_more_in_past_years_is_expected_to_do_so_again() {
+        let panel = panel(52 * 3 + 8);
+        let origin = 52 * 3 + 7;
+        let mean = |ahead| Learned::new(&panel, learning()).mean(&panel, origin, ahead);
+        assert!((mean(1)[0] - 8.0).abs() < 0.5, "{:?}", mean(1));
+        assert!((mean(3)[0] - 32.0).abs() < 2.0, "{:?}", mean(3));
+        assert!((mean(3)[2] - 80.0).abs() < 4.0, "{:?}", mean(3));
+    }
+
+    #[test]
+    fn weeks_not_on_sale_do_not_lower_the_level() {
+        let sales = vec![vec![6, 6, 6, 6, 0, 0, 0]];
+        let level = |flags: [bool; 7]| {
+            let panel = Panel::new(&sales, &[flags.to_vec()], vec![[0; GROUPS]]).unwrap();
+            Learned::new(&panel, learning()).mean(&panel, 6, 1)[0]
+        };
+        assert!((level([true, true, true, true, false, false, false]) - 6.0).abs() < 1e-9);
+        assert!(level([true; 7]) < 5.0);
+    }
+
+    #[test]
+    fn a_forecast_reads_nothing_after_its_origin() {
+        let all = panel(160);
+        let cut = all.until(140);
+        let of = |panel: &Panel| Learned::new(panel, Learning::default()).mean(panel, 139, 3);
+        assert_eq!(of(&all), of(&cut));
+    }
+
+    #[test]
+    fn the_spread_fits_the_errors_it_has_seen() {
+        let panel = panel(160);
+        let mut errors = Errors::default();
+        for week in 100..160 {
+            errors.push(&[4.0, 4.0, 20.0], &panel, week);
+        }
+        let (spread, own) = errors.fit(3, 10.0);
+        assert!(spread.poisson >= 1.0 && spread.variance(4.0) > 4.0);
+        assert!(own[0] > own[2], "the first is off by 4 every week, the last hardly ever: {own:?}");
+    }
+
+    #[test]
+    fn rows_that_do_not_fit_are_refused() {
+        let error = Panel::new(&[vec![1, 2], vec![1]], &[vec![true; 2], vec![true]], vec![[0; GROUPS]; 2]);
+        assert_eq!(error, Err(PanelError::Weeks { series: 1, expected: 2, actual: 1 }));
+        assert_eq!(Panel::new(&[vec![1]], &[], vec![]), Err(PanelError::Series { sales: 1, flags: 0, groups: 0 }));
+    }
+}

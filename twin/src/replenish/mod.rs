@@ -34,6 +34,7 @@
 mod calendar;
 mod cut;
 pub mod demand;
+pub mod fair;
 pub mod history;
 pub mod joint;
 pub mod lot;

@@ -340,3 +340,142 @@ impl Requirement {
         self.chances.iter().enumerate().map(|(k, chance)| (self.first + k as f64 * self.unit, *chance))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::demand::Rate;
+    use super::*;
+    use proptest::prelude::*;
+
+    fn steady(mean: f64, variance: f64) -> DemandDistribution {
+        DemandDistribution::Steady(Rate { mean, variance })
+    }
+
+    fn requirement(free: i64, receipts: &[Receipt], demand: &DemandDistribution, lead: u32, cover: u32) -> Requirement {
+        Projector::default().requirement(Stock { free, receipts }, demand, Span { lead, cover }, Unmet::Lost)
+    }
+
+    /// Costs of 1 for a piece left and of 4 for a piece short.
+    fn cost(requirement: &Requirement, order: u64) -> f64 {
+        requirement.left(order) + 4.0 * requirement.short(order)
+    }
+
+    #[track_caller]
+    fn check_newsvendor(demand: &DemandDistribution, order: u64, least: f64) {
+        let it = requirement(0, &[], demand, 0, 1);
+        assert_eq!(it.quantile(0.8), order);
+        assert!((cost(&it, order) - least).abs() < 1e-6, "{}", cost(&it, order));
+    }
+
+    #[test]
+    fn one_period_is_the_newsvendor_of_the_known_answers() {
+        check_newsvendor(&steady(6.0, 6.0), 8, 3.570_106_945_8);
+        let sample = [0, 0, 3, 0, 7, 1, 0, 0, 12, 2, 0, 5, 0, 0, 1, 0, 4, 0, 9, 0];
+        let paths = DemandDistribution::Paths { n_periods: 1, pieces: sample.into() };
+        check_newsvendor(&paths, 4, 6.05);
+    }
+
+    #[test]
+    fn what_is_lost_on_the_way_is_not_asked_for_again() {
+        let demand = DemandDistribution::certain(5.0);
+        // 2 on the shelf: 3 are lost today, the receipt of 9 leaves 4 tomorrow, and 5 are asked for then.
+        let receipts = [Receipt { period: 1, pieces: 9 }];
+        let of = |unmet| {
+            let stock = Stock { free: 2, receipts: &receipts };
+            Projector::default().requirement(stock, &demand, Span { lead: 2, cover: 1 }, unmet).quantile(0.9)
+        };
+        assert_eq!((of(Unmet::Lost), of(Unmet::Waits)), (1, 4));
+    }
+
+    #[test]
+    fn pieces_owed_take_from_what_comes_first() {
+        let none = DemandDistribution::certain(0.0);
+        let receipts = [Receipt { period: 1, pieces: 9 }];
+        assert_eq!(requirement(-4, &receipts, &none, 2, 1).signed_quantile(0.5), -5);
+        assert_eq!(requirement(-14, &receipts, &none, 2, 1).signed_quantile(0.5), 5);
+    }
+
+    #[test]
+    fn mixed_leads_lie_between_the_shortest_and_the_longest() {
+        let demand = steady(3.0, 3.0);
+        let stock = Stock { free: 10, receipts: &[] };
+        let of = |leads: &[(u32, f64)]| Projector::default().mixed(stock, &demand, leads, 2, Unmet::Waits);
+        let (short, mixed, long) = (of(&[(1, 1.0)]), of(&[(1, 0.5), (6, 0.5)]), of(&[(6, 1.0)]));
+        assert!((mixed.mean() - 0.5 * (short.mean() + long.mean())).abs() < 1e-6);
+        assert!(short.quantile(0.9) <= mixed.quantile(0.9) && mixed.quantile(0.9) <= long.quantile(0.9));
+    }
+
+    /// The same by throwing dice: sums of Poisson demand, lost period by period.
+    fn simulated(free: i64, receipts: &[Receipt], mean: f64, span: Span) -> f64 {
+        let mut state = 7_u64;
+        let mut uniform = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let mut poisson = || {
+            let (mut k, mut p) = (0, uniform());
+            let mut chance = libm::exp(-mean);
+            while p > chance {
+                p -= chance;
+                k += 1;
+                chance *= mean / f64::from(k);
+            }
+            i64::from(k)
+        };
+        const RUNS: i64 = 40_000;
+        let mut total = 0;
+        for _ in 0..RUNS {
+            let mut stock = free;
+            for period in 0..span.lead {
+                stock += receipts.iter().filter(|it| it.period == period).map(|it| i64::from(it.pieces)).sum::<i64>();
+                stock = (stock - poisson()).max(0);
+            }
+            let later: i64 = receipts
+                .iter()
+                .filter(|it| it.period >= span.lead && it.period < span.lead + span.cover)
+                .map(|it| i64::from(it.pieces))
+                .sum();
+            total += (0..span.cover).map(|_| poisson()).sum::<i64>() - stock - later;
+        }
+        total as f64 / RUNS as f64
+    }
+
+    #[test]
+    fn the_projection_agrees_with_dice() {
+        for (free, mean, lead, cover) in [(4, 2.0, 3, 2), (0, 1.0, 5, 1), (12, 3.0, 4, 3)] {
+            let receipts = [Receipt { period: 1, pieces: 3 }, Receipt { period: 3, pieces: 5 }];
+            let span = Span { lead, cover };
+            let ours = requirement(free, &receipts, &steady(mean, mean), lead, cover).mean();
+            let dice = simulated(free, &receipts, mean, span);
+            assert!((ours - dice).abs() < 0.06, "{ours} against {dice} from {free}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn more_stock_or_receipts_never_raise_any_quantile(
+            free in -20_i64..200, more in 0_i64..40, mean in 0.05_f64..60.0, ratio in 0.0_f64..8.0,
+            receipt in (0_u32..12, 0_u32..80), plus in 0_u32..20, lead in 0_u32..9, cover in 1_u32..6,
+            level in 0.05_f64..0.99, cv in 0.0_f64..0.5,
+        ) {
+            let demand = DemandDistribution::ByPeriod { rates: [Rate { mean, variance: mean * ratio }].into(), level_cv: cv };
+            let of = |free: i64, pieces: u32| {
+                requirement(free, &[Receipt { period: receipt.0, pieces }], &demand, lead, cover).quantile(level)
+            };
+            let before = of(free, receipt.1);
+            prop_assert!(of(free + more, receipt.1) <= before);
+            prop_assert!(of(free, receipt.1 + plus) <= before);
+        }
+
+        #[test]
+        fn chances_sum_to_one_and_the_quantile_serves_its_level(
+            free in 0_i64..60, mean in 0.05_f64..40.0, ratio in 0.9_f64..8.0, lead in 0_u32..9, level in 0.05_f64..0.99,
+        ) {
+            let it = requirement(free, &[], &steady(mean, mean * ratio), lead, 2);
+            prop_assert!((it.chances.iter().sum::<f64>() - 1.0).abs() < 1e-9);
+            if it.unit <= 1.0 {
+                prop_assert!(it.service(it.quantile(level)) >= level - 1e-9);
+            }
+        }
+    }
+}
