@@ -324,21 +324,29 @@ impl Spread {
     }
 }
 
-/// Squared errors of past forecasts, kept as origins go by.
+/// Mean forecast and squared error of each series in one week; `None` where it was not on sale.
+pub type ErrorRow = Vec<Option<(f64, f64)>>;
+
+/// Squared errors of past forecasts, oldest week first.
 #[derive(Clone, Debug, Default)]
 pub struct Errors {
-    /// By origin and series: mean forecast and squared error, where on sale.
-    rows: Vec<Vec<Option<(f64, f64)>>>,
+    rows: Vec<Arc<ErrorRow>>,
 }
 
 impl Errors {
-    /// Takes one more origin: means forecast for a week, and what was sold in it.
-    pub fn push(&mut self, means: &[f64], panel: &Panel, week: usize) {
+    /// How far the means forecast for a week were off what was sold in it.
+    #[must_use]
+    pub fn row(means: &[f64], panel: &Panel, week: usize) -> Arc<ErrorRow> {
         let row = means.iter().enumerate().map(|(series, mean)| {
             let off = f64::from(panel.sold(series, week)) - mean;
             panel.is_on_sale(series, week).then_some((*mean, off * off))
         });
-        self.rows.push(row.collect());
+        Arc::new(row.collect())
+    }
+
+    /// Takes one more week.
+    pub fn push(&mut self, row: Arc<ErrorRow>) {
+        self.rows.push(row);
     }
 
     /// The spread that fits the last year of errors, by weighted least squares; and for each series the factor of
@@ -348,7 +356,7 @@ impl Errors {
         let recent = &self.rows[self.rows.len().saturating_sub(ERROR_WEEKS)..];
         // Minimise Σ (e² − p m − s m²)² / m²: weights by the square of the mean keep the large from ruling.
         let (mut a, mut b, mut c, mut d, mut e) = (0.0, 0.0, 0.0, 0.0, 0.0);
-        for (mean, square) in recent.iter().flatten().flatten() {
+        for (mean, square) in recent.iter().flat_map(|row| row.iter()).flatten() {
             let ratio = (square / mean).min(60.0);
             a += 1.0;
             b += mean;
@@ -390,7 +398,7 @@ pub fn distribution(means: &[f64], spread: Spread, own: f64, level_cv: f64) -> D
 mod tests {
     use super::*;
 
-    /// Two stores of one product and one of another, three years: every week 52 sells four times as much.
+    /// Two stores of one product and one of another, for years: one week of each sells four times as much.
     fn panel(weeks: usize) -> Panel {
         let sales =
             |base: u32| (0..weeks).map(|week| if week % 52 == 10 { base * 4 } else { base }).collect::<Vec<u32>>();
@@ -443,7 +451,7 @@ mod tests {
         let panel = panel(160);
         let mut errors = Errors::default();
         for week in 100..160 {
-            errors.push(&[4.0, 4.0, 20.0], &panel, week);
+            errors.push(Errors::row(&[4.0, 4.0, 20.0], &panel, week));
         }
         let (spread, own) = errors.fit(3, 10.0);
         assert!(spread.poisson >= 1.0 && spread.variance(4.0) > 4.0);

@@ -3,10 +3,9 @@
 
 use super::super::{Figure, Goal};
 use super::game::{Challenge, WEEKS, play, recent_mean};
-use super::policies::{Ours, class_of, forecast};
+use super::policies::{Ours, class_of, forecasts};
 use anyhow::{Context, Result};
-use std::collections::BTreeMap;
-use twin::replenish::demand::DemandDistribution;
+use std::collections::BTreeSet;
 use twin::replenish::history::Learning;
 
 /// Weeks that must be known before a window is of use: a season takes a year.
@@ -18,7 +17,9 @@ const LEVELS: [f64; 7] = [0.68, 0.71, 0.74, 0.77, 0.80, 0.83, 0.86];
 /// Ways of learning that are tried.
 fn ways() -> Vec<Learning> {
     let mut ways = Vec::new();
-    for (half_life_weeks, slow_half_life_weeks) in [(3.0, 40.0), (5.0, 60.0), (8.0, 40.0), (8.0, 80.0)] {
+    for (half_life_weeks, slow_half_life_weeks) in
+        [(3.0, 40.0), (5.0, 60.0), (8.0, 40.0), (8.0, 80.0)]
+    {
         for season_trust in [0.7, 1.0] {
             ways.push(Learning { half_life_weeks, slow_half_life_weeks, season_trust, ..Learning::default() });
         }
@@ -97,12 +98,8 @@ impl<'a> Trials<'a> {
 }
 
 fn try_way(challenge: &Challenge, windows: &[usize], learning: Learning) -> Result<Vec<[[u64; LEVELS.len()]; 3]>> {
-    let mut made: BTreeMap<usize, Vec<DemandDistribution>> = BTreeMap::new();
-    for known in windows {
-        for weeks in *known..=*known + WEEKS {
-            made.entry(weeks).or_insert_with(|| forecast(&challenge.panel.until(weeks), learning));
-        }
-    }
+    let weeks_known: BTreeSet<usize> = windows.iter().flat_map(|known| *known..=*known + WEEKS).collect();
+    let made = forecasts(&challenge.panel, learning, weeks_known);
     windows
         .iter()
         .map(|known| {

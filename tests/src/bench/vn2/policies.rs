@@ -2,8 +2,9 @@
 
 use super::game::{Policy, State, iso_week, recent_mean};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use twin::replenish::demand::DemandDistribution;
-use twin::replenish::history::{Errors, Learned, Learning, Panel, distribution};
+use twin::replenish::history::{ErrorRow, Errors, Learned, Learning, Panel, distribution};
 use twin::replenish::projection::{Projector, Receipt, Span, Stock, Unmet};
 
 fn up_to(target: f64, state: &State, series: usize) -> u32 {
@@ -104,25 +105,36 @@ pub fn class_of(mean: f64) -> usize {
     CLASSES.iter().filter(|from| mean >= **from).count()
 }
 
-/// The demand of the coming weeks, for every series.
-pub fn forecast(known: &Panel, learning: Learning) -> Vec<DemandDistribution> {
+/// The demand of the coming weeks, for every series, after each of some numbers of weeks known. None reads a week
+/// that was not known then.
+pub fn forecasts(
+    panel: &Panel,
+    learning: Learning,
+    weeks_known: impl IntoIterator<Item = usize>,
+) -> BTreeMap<usize, Vec<DemandDistribution>> {
     let ahead = LEAD as usize + 1;
-    let Some(origin) = known.n_weeks().checked_sub(1).filter(|it| *it > ahead) else {
-        return vec![DemandDistribution::certain(0.0); known.n_series()];
+    let learned = Learned::new(panel, learning);
+    let mut rows: BTreeMap<usize, Arc<ErrorRow>> = BTreeMap::new();
+    let mut of = |known: usize| {
+        let Some(origin) = known.checked_sub(1).filter(|it| *it > ahead) else {
+            return vec![DemandDistribution::certain(0.0); panel.n_series()];
+        };
+        let mut errors = Errors::default();
+        for past in origin.saturating_sub(ERROR_WEEKS + ahead)..=origin - ahead {
+            let row =
+                rows.entry(past).or_insert_with(|| Errors::row(&learned.mean(panel, past, ahead), panel, past + ahead));
+            errors.push(Arc::clone(row));
+        }
+        let (spread, own) = errors.fit(panel.n_series(), learning.variance_weeks);
+        let means: Vec<Vec<f64>> = (1..=ahead).map(|ahead| learned.mean(panel, origin, ahead)).collect();
+        (0..panel.n_series())
+            .map(|series| {
+                let of: Vec<f64> = means.iter().map(|week| week[series]).collect();
+                distribution(&of, spread, own[series], learning.level_cv)
+            })
+            .collect()
     };
-    let learned = Learned::new(known, learning);
-    let mut errors = Errors::default();
-    for past in origin.saturating_sub(ERROR_WEEKS + ahead)..=origin - ahead {
-        errors.push(&learned.mean(known, past, ahead), known, past + ahead);
-    }
-    let (spread, own) = errors.fit(known.n_series(), learning.variance_weeks);
-    let means: Vec<Vec<f64>> = (1..=ahead).map(|ahead| learned.mean(known, origin, ahead)).collect();
-    (0..known.n_series())
-        .map(|series| {
-            let of: Vec<f64> = means.iter().map(|week| week[series]).collect();
-            distribution(&of, spread, own[series], learning.level_cv)
-        })
-        .collect()
+    weeks_known.into_iter().map(|known| (known, of(known))).collect()
 }
 
 /// Portolan: learned demand, projected stock, and the quantile of what is missing.
@@ -153,8 +165,8 @@ impl Policy for Ours<'_> {
         let demands = match made {
             Some(demands) => demands,
             None => {
-                now = forecast(known, self.learning);
-                &now
+                now = forecasts(known, self.learning, [known.n_weeks()]);
+                &now[&known.n_weeks()]
             }
         };
         let span = Span { lead: LEAD, cover: 1 };
