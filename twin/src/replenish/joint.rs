@@ -30,7 +30,7 @@ const TURNS_MAX: usize = 200_000;
 /// The cheapest cyclic joint order: the shared cost is paid every cycle, each item's own in every m-th.
 ///
 /// Walks the cycle down over the points where some item's best multiple changes, until the shared cost alone
-/// leaves nothing to gain (Goyal 1974; Silver, Pyke and Peterson 1998, ch. 11): exact within [`TURNS_MAX`].
+/// leaves nothing to gain (Goyal 1974; Silver, Pyke and Peterson 1998, ch. 11): exact within 200,000 turns.
 pub fn joint_cycle(shared_cost: f64, items: &[JointItem]) -> Result<JointCycle, ReplenishError> {
     positive("shared cost", shared_cost)?;
     for item in items {

@@ -60,7 +60,7 @@ impl LotRules {
         };
         set(LotRule::Min, needed.max(self.min));
         let step = self.multiple.max(1);
-        let mut now = set(LotRule::Multiple, self.to_multiple(needed.max(self.min)));
+        let mut now = set(LotRule::Multiple, self.up_to_multiple(needed.max(self.min)));
         for (rule, fill) in [(LotRule::Pallet, self.pallet), (LotRule::Container, self.container)] {
             let Some(Fill { pieces, from_permille }) = fill.filter(|it| it.pieces > 0) else { continue };
             let full = now / pieces * pieces;
@@ -81,7 +81,7 @@ impl LotRules {
         if quantity < self.min { 0 } else { quantity }
     }
 
-    fn to_multiple(&self, quantity: u64) -> u64 {
+    fn up_to_multiple(&self, quantity: u64) -> u64 {
         quantity.checked_next_multiple_of(self.multiple.max(1)).unwrap_or(quantity)
     }
 }

@@ -99,7 +99,7 @@ fn check(inputs: &Inputs, order: &[usize]) -> Result<(), ReplenishError> {
         }
         let end = horizon(position, inputs.today);
         let (lead, mean) = (end.lead_days, position.demand.mean(0, end.lead_days.min(400) + end.cover_days));
-        if !(mean.is_finite() && mean >= 0.0 && mean < 1e12 && lead <= 3_650) {
+        if !((0.0..1e12).contains(&mean) && lead <= 3_650) {
             return Err(ReplenishError::Demand { site: position.site, sku: position.sku, mean, lead_days: lead });
         }
     }
