@@ -53,7 +53,8 @@ pub(super) fn look(projector: &mut Projector, inputs: &Inputs, position: &Positi
     } else {
         None
     };
-    if gate.is_some() && !may_give {
+    // A position that is not planned gives nothing to neighbours either.
+    if gate == Some(Gate::Off) || (gate.is_some() && !may_give) {
         return Need { missing: 0, gate };
     }
     let horizon = horizon(position, inputs.today);

@@ -17,9 +17,7 @@ const LEVELS: [f64; 7] = [0.68, 0.71, 0.74, 0.77, 0.80, 0.83, 0.86];
 /// Ways of learning that are tried.
 fn ways() -> Vec<Learning> {
     let mut ways = Vec::new();
-    for (half_life_weeks, slow_half_life_weeks) in
-        [(3.0, 40.0), (5.0, 60.0), (8.0, 40.0), (8.0, 80.0)]
-    {
+    for (half_life_weeks, slow_half_life_weeks) in [(3.0, 40.0), (5.0, 60.0), (8.0, 40.0), (8.0, 80.0)] {
         for season_trust in [0.7, 1.0] {
             ways.push(Learning { half_life_weeks, slow_half_life_weeks, season_trust, ..Learning::default() });
         }

@@ -1,6 +1,7 @@
 //! The rules of the VN2 Inventory Planning Challenge: weekly orders, two weeks until they come, lost sales.
 
 use anyhow::{Context, Result, ensure};
+use std::collections::BTreeMap;
 use std::path::Path;
 use twin::replenish::history::Panel;
 
@@ -189,17 +190,31 @@ impl Challenge {
         })
     }
 
-    /// The weeks of a file of actual demand: the pair, then one column for each week from week 1 on.
-    pub fn actuals(&self, path: &Path) -> Result<Vec<Week>> {
+    /// The weeks of a file of actual demand: the pair, in any order, then one column for each week, `weekN_DATE`,
+    /// one after the other from week 1 on. Where a file begins later, the weeks before are those of `earlier`.
+    pub fn actuals(&self, path: &Path, earlier: &[Week]) -> Result<Vec<Week>> {
         let (header, rows) = rows(path)?;
         ensure!(header.len() > 2, "{}: no weeks", path.display());
-        ensure!(names(&rows) == self.names, "{}: other pairs, or in another order, than the sales", path.display());
-        (2..header.len())
-            .map(|column| {
-                let demand = rows.iter().map(|row| whole(&row[column])).collect::<Result<Vec<u32>>>()?;
-                Ok(Week { counts: vec![true; demand.len()], demand })
-            })
-            .collect()
+        let by_name: BTreeMap<(&str, &str), &Vec<String>> =
+            rows.iter().map(|row| ((row[0].as_str(), row[1].as_str()), row)).collect();
+        let number = |title: &str| title.strip_prefix("week")?.split('_').next()?.parse::<usize>().ok();
+        let first = number(&header[2]).unwrap_or(1);
+        ensure!((1..=earlier.len() + 1).contains(&first), "{}: begins with {:?}", path.display(), header[2]);
+        let mut weeks = earlier[..first - 1].to_vec();
+        for (column, title) in header.iter().enumerate().skip(2) {
+            let expected = weeks.len() + 1;
+            ensure!(number(title).is_none_or(|it| it == expected), "{title:?} where week {expected} should be");
+            let demand = self
+                .names
+                .iter()
+                .map(|(store, product)| {
+                    let row = by_name.get(&(store.as_str(), product.as_str()));
+                    whole(&row.with_context(|| format!("{}: no {store}, {product}", path.display()))?[column])
+                })
+                .collect::<Result<Vec<u32>>>()?;
+            weeks.push(Week { counts: vec![true; demand.len()], demand });
+        }
+        Ok(weeks)
     }
 
     /// A game inside the history that begins after `known` weeks: what was known, a start like that of the
