@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use twin::replenish::history::Learning;
 
 /// Weeks that must be known before a window is of use: a season takes a year.
-pub const WEEKS_MIN: usize = 65;
+pub(super) const WEEKS_MIN: usize = 65;
 
 /// Chances of having enough that are tried.
 const LEVELS: [f64; 7] = [0.68, 0.71, 0.74, 0.77, 0.80, 0.83, 0.86];
@@ -27,19 +27,19 @@ fn ways() -> Vec<Learning> {
 
 /// What was chosen.
 #[derive(Clone, Copy, Debug)]
-pub struct Choice {
+pub(super) struct Choice {
     learning: Learning,
     levels: [f64; 3],
 }
 
 impl Choice {
     /// The policy that it makes.
-    pub fn policy(self) -> Ours<'static> {
+    pub(super) fn policy(self) -> Ours<'static> {
         Ours::new(self.learning, self.levels)
     }
 
     /// What was chosen, for people.
-    pub fn figures(self) -> Vec<Figure> {
+    pub(super) fn figures(self) -> Vec<Figure> {
         let Choice { learning, levels } = self;
         let mut figures = vec![
             Figure::alone("chosen: half-life of the level", learning.half_life_weeks, "weeks", Goal::None),
@@ -59,7 +59,7 @@ impl Choice {
 }
 
 /// What every choice costs in every window.
-pub struct Trials<'a> {
+pub(super) struct Trials<'a> {
     ways: Vec<Learning>,
     windows: &'a [usize],
     /// Cents by way, window, class and level.
@@ -68,14 +68,14 @@ pub struct Trials<'a> {
 
 impl<'a> Trials<'a> {
     /// Plays them all. `windows` are the weeks known at the start of each.
-    pub fn new(challenge: &Challenge, windows: &'a [usize]) -> Result<Self> {
+    pub(super) fn new(challenge: &Challenge, windows: &'a [usize]) -> Result<Self> {
         let ways = ways();
         let cents = ways.iter().map(|learning| try_way(challenge, windows, *learning)).collect::<Result<_>>()?;
         Ok(Self { ways, windows, cents })
     }
 
     /// The cheapest on the windows that had ended when `known` weeks were known; the first where none had.
-    pub fn choose(&self, known: usize) -> Choice {
+    pub(super) fn choose(&self, known: usize) -> Choice {
         let ended: Vec<usize> = (0..self.windows.len()).filter(|it| self.windows[*it] + WEEKS <= known).collect();
         let mut best: Option<(u64, Choice)> = None;
         for (learning, of_window) in self.ways.iter().zip(&self.cents) {

@@ -6,56 +6,56 @@ use std::path::Path;
 use twin::replenish::history::Panel;
 
 /// Cents for a piece left at the end of a week.
-pub const HOLDING_CENTS: u64 = 20;
+pub(super) const HOLDING_CENTS: u64 = 20;
 /// Cents for a piece that was asked for and not there.
-pub const SHORTAGE_CENTS: u64 = 100;
+pub(super) const SHORTAGE_CENTS: u64 = 100;
 /// Weeks played.
-pub const WEEKS: usize = 8;
+pub(super) const WEEKS: usize = 8;
 /// The first week that an order can change.
-pub const FIRST_WEEK: usize = 3;
+pub(super) const FIRST_WEEK: usize = 3;
 
 /// Stock of all series at the end of a week.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct State {
+pub(super) struct State {
     /// Pieces on the shelf.
-    pub on_hand: Vec<u32>,
+    pub(super) on_hand: Vec<u32>,
     /// Pieces that come at the start of the next week.
-    pub next: Vec<u32>,
+    pub(super) next: Vec<u32>,
     /// Pieces that come a week later.
-    pub after_next: Vec<u32>,
+    pub(super) after_next: Vec<u32>,
 }
 
 /// Says what to order, from what was known at the end of a week.
-pub trait Policy {
+pub(super) trait Policy {
     /// Pieces to order of each series; they come at the start of the third week from now.
     fn order(&mut self, known: &Panel, state: &State) -> Vec<u32>;
 }
 
 /// One week of demand: pieces of each series, and whether they are known to be all that was asked for.
 #[derive(Clone, Debug)]
-pub struct Week {
+pub(super) struct Week {
     /// Pieces.
-    pub demand: Vec<u32>,
+    pub(super) demand: Vec<u32>,
     /// False where the series was not on sale: the week is not played for it.
-    pub counts: Vec<bool>,
+    pub(super) counts: Vec<bool>,
 }
 
 /// What a game cost, cents by week from week 1 on, and the pieces behind it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub(super) struct Outcome {
     /// Cents.
-    pub cents: Vec<u64>,
+    pub(super) cents: Vec<u64>,
     /// Pieces lost.
-    pub lost: Vec<u64>,
+    pub(super) lost: Vec<u64>,
     /// Pieces left at the end.
-    pub left: Vec<u64>,
+    pub(super) left: Vec<u64>,
     /// Cents of each series in the weeks that orders can change.
-    pub of_series: Vec<u64>,
+    pub(super) of_series: Vec<u64>,
 }
 
 impl Outcome {
     /// Euros of the weeks from `first` (1 is the first) on.
-    pub fn euros_from(&self, first: usize) -> f64 {
+    pub(super) fn euros_from(&self, first: usize) -> f64 {
         self.cents.iter().skip(first - 1).sum::<u64>() as f64 / 100.0
     }
 }
@@ -63,7 +63,13 @@ impl Outcome {
 /// Plays the weeks in turn. The policy orders at the end of weeks 0 to 5 and is told each week's demand after it,
 /// as in the challenge; where `own_sales`, it is told what it sold, and that a week in which it ran out says
 /// nothing of its demand.
-pub fn play(known: &Panel, start: &State, weeks: &[Week], policy: &mut dyn Policy, own_sales: bool) -> Result<Outcome> {
+pub(super) fn play(
+    known: &Panel,
+    start: &State,
+    weeks: &[Week],
+    policy: &mut dyn Policy,
+    own_sales: bool,
+) -> Result<Outcome> {
     let (mut known, mut state) = (known.clone(), start.clone());
     let mut outcome = Outcome { of_series: vec![0; known.n_series()], ..Outcome::default() };
     for (idx, week) in weeks.iter().enumerate() {
@@ -102,15 +108,15 @@ pub fn play(known: &Panel, start: &State, weeks: &[Week], policy: &mut dyn Polic
 }
 
 /// The files of the challenge.
-pub struct Challenge {
+pub(super) struct Challenge {
     /// All weeks of history.
-    pub panel: Panel,
+    pub(super) panel: Panel,
     /// Monday of each week, as days since 1970-01-01.
-    pub mondays: Vec<i64>,
+    pub(super) mondays: Vec<i64>,
     /// Stock at the end of week 0.
-    pub start: State,
+    pub(super) start: State,
     /// Store and product of each series, as written.
-    pub names: Vec<(String, String)>,
+    pub(super) names: Vec<(String, String)>,
 }
 
 fn rows(path: &Path) -> Result<(Vec<String>, Vec<Vec<String>>)> {
@@ -144,7 +150,7 @@ fn days_of(date: &str) -> Result<i64> {
 }
 
 /// ISO week number of the week that begins on this Monday.
-pub fn iso_week(monday: i64) -> usize {
+pub(super) fn iso_week(monday: i64) -> usize {
     let thursday = monday + 3;
     // The year of that Thursday: from the number of days, corrected by the first of January.
     let mut year = 1970 + thursday.div_euclid(366);
@@ -157,7 +163,7 @@ pub fn iso_week(monday: i64) -> usize {
 
 impl Challenge {
     /// Reads the folder of the challenge.
-    pub fn read(folder: &Path) -> Result<Self> {
+    pub(super) fn read(folder: &Path) -> Result<Self> {
         let (header, sales) = rows(&folder.join("sales_history_wide.csv"))?;
         let (_, flags) = rows(&folder.join("in_stock_wide.csv"))?;
         let (_, master) = rows(&folder.join("master.csv"))?;
@@ -192,7 +198,7 @@ impl Challenge {
 
     /// The weeks of a file of actual demand: the pair, in any order, then one column for each week, `weekN_DATE`,
     /// one after the other from week 1 on. Where a file begins later, the weeks before are those of `earlier`.
-    pub fn actuals(&self, path: &Path, earlier: &[Week]) -> Result<Vec<Week>> {
+    pub(super) fn actuals(&self, path: &Path, earlier: &[Week]) -> Result<Vec<Week>> {
         let (header, rows) = rows(path)?;
         ensure!(header.len() > 2, "{}: no weeks", path.display());
         let by_name: BTreeMap<(&str, &str), &Vec<String>> =
@@ -219,7 +225,7 @@ impl Challenge {
 
     /// A game inside the history that begins after `known` weeks: what was known, a start like that of the
     /// challenge (1.4 weeks on the shelf, nothing coming in week 1 and a week's worth in week 2), and its weeks.
-    pub fn window(&self, known: usize) -> Option<(Panel, State, Vec<Week>)> {
+    pub(super) fn window(&self, known: usize) -> Option<(Panel, State, Vec<Week>)> {
         if known < 13 || known + WEEKS > self.panel.n_weeks() {
             return None;
         }
@@ -238,7 +244,7 @@ impl Challenge {
 }
 
 /// Mean sales of the weeks on sale among the last 13; 0 where there are none.
-pub fn recent_mean(panel: &Panel, series: usize) -> f64 {
+pub(super) fn recent_mean(panel: &Panel, series: usize) -> f64 {
     let n = panel.n_weeks();
     let (mut sold, mut weeks) = (0.0, 0.0);
     for week in n.saturating_sub(13)..n {

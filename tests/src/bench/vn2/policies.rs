@@ -15,9 +15,9 @@ fn up_to(target: f64, state: &State, series: usize) -> u32 {
 /// The organisers' benchmark: seasonal factors by ISO week (mean sales over all series on sale in such weeks, over
 /// the mean of the factors), the mean of the last 13 weeks without their season, the coming weeks with it, and an
 /// order up to the sum of the next four.
-pub struct Organisers {
+pub(super) struct Organisers {
     /// Monday of week 0 of the panel.
-    pub first_monday: i64,
+    pub(super) first_monday: i64,
 }
 
 impl Policy for Organisers {
@@ -60,7 +60,7 @@ impl Policy for Organisers {
 }
 
 /// Order up to so many weeks of the mean of the last 13.
-pub struct WeeksOfMean(pub f64);
+pub(super) struct WeeksOfMean(pub f64);
 
 impl Policy for WeeksOfMean {
     fn order(&mut self, known: &Panel, state: &State) -> Vec<u32> {
@@ -69,9 +69,9 @@ impl Policy for WeeksOfMean {
 }
 
 /// The textbook: mean of three weeks and z·σ·√3, with σ from the last 52 weeks on sale.
-pub struct Normal {
+pub(super) struct Normal {
     /// Standard deviations.
-    pub z: f64,
+    pub(super) z: f64,
 }
 
 impl Policy for Normal {
@@ -98,16 +98,16 @@ const LEAD: u32 = 2;
 const ERROR_WEEKS: usize = 52;
 
 /// Expected pieces a week from which on a series is a middling and a fast mover.
-pub const CLASSES: [f64; 2] = [1.0, 4.0];
+pub(super) const CLASSES: [f64; 2] = [1.0, 4.0];
 
 /// The class of a series: 0 slow, 1 middling, 2 fast.
-pub fn class_of(mean: f64) -> usize {
+pub(super) fn class_of(mean: f64) -> usize {
     CLASSES.iter().filter(|from| mean >= **from).count()
 }
 
 /// The demand of the coming weeks, for every series, after each of some numbers of weeks known. None reads a week
 /// that was not known then.
-pub fn forecasts(
+pub(super) fn forecasts(
     panel: &Panel,
     learning: Learning,
     weeks_known: impl IntoIterator<Item = usize>,
@@ -138,7 +138,7 @@ pub fn forecasts(
 }
 
 /// Portolan: learned demand, projected stock, and the quantile of what is missing.
-pub struct Ours<'a> {
+pub(super) struct Ours<'a> {
     learning: Learning,
     quantile: [f64; 3],
     /// Forecasts made before, by weeks known.
@@ -148,12 +148,12 @@ pub struct Ours<'a> {
 
 impl<'a> Ours<'a> {
     /// With demand learned so, and the chance of having enough of slow, middling and fast movers.
-    pub fn new(learning: Learning, quantile: [f64; 3]) -> Self {
+    pub(super) fn new(learning: Learning, quantile: [f64; 3]) -> Self {
         Self { learning, quantile, made: None, projector: Projector::default() }
     }
 
     /// The same with forecasts made before from the same weeks.
-    pub fn with(self, made: &'a BTreeMap<usize, Vec<DemandDistribution>>) -> Self {
+    pub(super) fn with(self, made: &'a BTreeMap<usize, Vec<DemandDistribution>>) -> Self {
         Self { made: Some(made), ..self }
     }
 }
