@@ -106,7 +106,7 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
         Figure::alone("bare look-ups of a day in a random book", bare, "a second", Goal::None),
         Figure::alone("checks: free on a day, else the first day", checks, "a second", Goal::AtLeast(200_000.0)),
         figure("the same, against", checks, Goal::None),
-        Figure::alone("split over 4 sites and a supplier, with reasons", capable, "a second", Goal::AtLeast(200_000.0)),
-        Figure::alone("reserve and release", reserved, "a second", Goal::AtLeast(200_000.0)),
+        Figure::alone("split over 4 sites and a supplier, with reasons", capable, "a second", Goal::None),
+        Figure::alone("reserve and release", reserved, "a second", Goal::None),
     ])
 }

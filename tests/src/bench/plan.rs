@@ -125,7 +125,7 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
     ensure!(letters > 0, "no sentences");
     let secs = |name: &str, value: f64| Figure::alone(format!("{name}, {n} positions"), value, "s", Goal::AtMost(60.0));
     Ok(vec![
-        secs("planning run, one thread", one),
+        Figure::alone(format!("planning run, one thread, {n} positions"), one, "s", Goal::None),
         secs("planning run, two threads", two),
         secs("the same with a budget of nine tenths and full sites", limited),
         Figure::alone("proposals", free.proposals.len() as f64, "", Goal::None),
