@@ -20,6 +20,7 @@ pub mod observe;
 pub mod order;
 pub mod promise;
 mod query;
+pub mod replenish;
 pub mod snapshot;
 pub mod state;
 mod structure;

@@ -2,16 +2,19 @@
 #![allow(clippy::disallowed_methods)]
 
 mod forecast;
+mod availability;
 mod guaranteed_service;
 mod influx;
 mod ingest;
 mod known_answers;
 mod network;
 mod pipeline;
+mod plan;
 mod restart;
 mod simulate;
 mod store;
 mod stream;
+mod vn2;
 mod what_if;
 
 use anyhow::Result;
@@ -38,6 +41,8 @@ pub struct Options {
     pub peers: bool,
     /// A file or folder to work on instead of the benchmark's own.
     pub data: Option<PathBuf>,
+    /// Demand of the weeks to play, for `vn2`.
+    pub actuals: Option<PathBuf>,
 }
 
 /// All benchmarks.
@@ -107,6 +112,22 @@ pub const BENCHES: &[Bench] = &[
         what: "accuracy and coverage of forecasts of open series; series a second and core",
         needs: "bench/forecast of the shared data, or --data with such files; --peers: statsforecast (tests/peers/forecasters.sh)",
         run: forecast::run,
+        name: "vn2",
+        what: "euros that replenishment costs on real sales, beside the organisers' benchmark and usual rules",
+        needs: "network/vn2 of the shared data, or --data; --actuals: a file of the played weeks' demand",
+        run: vn2::run,
+    },
+    Bench {
+        name: "availability",
+        what: "checks, splits and reservations a second of what can be promised",
+        needs: "nothing",
+        run: availability::run,
+    },
+    Bench {
+        name: "plan",
+        what: "seconds for a planning run over a million stock positions",
+        needs: "nothing",
+        run: plan::run,
     },
 ];
 
