@@ -1,8 +1,8 @@
 //! Benchmarks: every figure stands beside a peer or a bare limit that was measured in the same run.
 #![allow(clippy::disallowed_methods)]
 
-mod forecast;
 mod availability;
+mod forecast;
 mod guaranteed_service;
 mod influx;
 mod ingest;
@@ -112,6 +112,8 @@ pub const BENCHES: &[Bench] = &[
         what: "accuracy and coverage of forecasts of open series; series a second and core",
         needs: "bench/forecast of the shared data, or --data with such files; --peers: statsforecast (tests/peers/forecasters.sh)",
         run: forecast::run,
+    },
+    Bench {
         name: "vn2",
         what: "euros that replenishment costs on real sales, beside the organisers' benchmark and usual rules",
         needs: "network/vn2 of the shared data, or --data; --actuals: a file of the played weeks' demand",
