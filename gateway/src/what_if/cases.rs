@@ -55,8 +55,16 @@ pub struct Case {
     pub name: String,
     /// One sentence: what happens.
     pub story: String,
+    /// Both in Chinese; what its author left out stays as it is.
+    pub in_chinese: (String, String),
     /// The network in this case.
     pub situation: Arc<Situation>,
+}
+
+/// A case's name and story in Chinese. A name that whoever asks gave it stays.
+fn in_chinese(name: &str, scenario: &Scenario) -> (String, String) {
+    let own = scenario.name_zh.as_deref().filter(|_| scenario.name == name).unwrap_or(name);
+    (own.to_owned(), scenario.story_zh.as_ref().unwrap_or(&scenario.story).clone())
 }
 
 impl Asked {
@@ -125,7 +133,8 @@ impl Asked {
         let mut faults = Vec::new();
         if self.base {
             let story = "Nothing is changed.".to_owned();
-            cases.push(Case { name: AS_IS.into(), story, situation: base.clone() });
+            let in_chinese = ("现状".to_owned(), "不做任何改变。".to_owned());
+            cases.push(Case { name: AS_IS.into(), story, in_chinese, situation: base.clone() });
         }
         for AskedCase { name, pointer, scenario } in &self.cases {
             let mut situation = Situation::clone(&base);
@@ -133,6 +142,7 @@ impl Asked {
                 Ok(()) => cases.push(Case {
                     name: name.clone(),
                     story: scenario.story.clone(),
+                    in_chinese: in_chinese(name, scenario),
                     situation: Arc::new(situation),
                 }),
                 Err(errors) => faults.extend(errors.iter().map(|error| of_scenario(pointer, error))),

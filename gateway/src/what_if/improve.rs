@@ -133,6 +133,7 @@ impl AskedImprovement {
         let cases = PROPOSAL_CASES.map(|name| Case {
             name: name.to_owned(),
             story: String::new(),
+            in_chinese: Default::default(),
             situation: ready.today.clone(),
         });
         self.asked.check_size(&cases, settings.memory_bytes_max)?;
@@ -174,8 +175,17 @@ impl AskedImprovement {
         let unchanged = if unchanged.is_empty() { "Nothing is changed.".to_owned() } else { unchanged.clone() };
         let [_, other] = stories;
         let situations = [today.clone(), proposal.situation.clone()];
-        let cases = PROPOSAL_CASES.iter().zip([unchanged, other]).zip(situations);
-        let cases = cases.map(|((name, story), situation)| Case { name: (*name).to_owned(), story, situation });
+        let chinese = [
+            ("当前水平", "库存水平保持不变。".to_owned()),
+            ("建议水平", format!("{} 个库存点采用其他水平。", proposal.changed.len())),
+        ];
+        let cases = PROPOSAL_CASES.iter().zip([unchanged, other]).zip(chinese).zip(situations);
+        let cases = cases.map(|(((name, story), (name_zh, story_zh)), situation)| Case {
+            name: (*name).to_owned(),
+            story,
+            in_chinese: (name_zh.to_owned(), story_zh),
+            situation,
+        });
         let improved = Improved {
             toml: self.toml(&proposal.situation, &proposal.changed),
             today,

@@ -11,21 +11,20 @@ pub fn html(head: &WhatIfHead, cases: &[Case], outcomes: &[Outcome], language: P
         PageLanguage::En => (Language::English, "What if", "in the state after record"),
         PageLanguage::Zh => (Language::Chinese, "假设分析", "日志记录"),
     };
-    let changed: Vec<&str> = head.cases.iter().skip(1).map(String::as_str).collect();
+    let (names, stories): (Vec<String>, Vec<String>) = match language {
+        Language::English => cases.iter().map(|case| (case.name.clone(), case.story.clone())).unzip(),
+        Language::Chinese => cases.iter().map(|case| case.in_chinese.clone()).unzip(),
+    };
+    let renamed = outcomes.iter().zip(&names).map(|(outcome, name)| Outcome { name: name.clone(), ..outcome.clone() });
+    let outcomes: Vec<Outcome> = renamed.collect();
+    let changed: Vec<&str> = names.iter().skip(1).map(String::as_str).collect();
     let title = if changed.is_empty() { title.to_owned() } else { format!("{title}: {}", changed.join(", ")) };
     let from = match head.revision {
         Some(revision) => format!("{}, {made} {revision}", head.start),
         None => head.start.to_string(),
     };
-    let about = About {
-        title,
-        stories: cases.iter().map(|case| case.story.clone()).collect(),
-        made_at: head.ended_at.to_string(),
-        from,
-        seed: head.seed,
-        language,
-    };
-    sim::report::html(outcomes, &about)
+    let about = About { title, stories, made_at: head.ended_at.to_string(), from, seed: head.seed, language };
+    sim::report::html(&outcomes, &about)
 }
 
 /// Every figure by case, part and, of the whole network, replication.

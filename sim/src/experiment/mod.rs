@@ -65,7 +65,7 @@ pub struct Outcome {
     /// What was run.
     pub model: Arc<Model>,
     /// What was counted.
-    pub tally: Tally,
+    pub tally: Arc<Tally>,
 }
 
 /// How far an experiment is.
@@ -112,8 +112,10 @@ pub fn run(
                 let next = (at + BATCH).min(until);
                 let tally = model.run(plan.seed, at..next, Effort { threads, stop, ..Effort::default() })?;
                 match outcomes.get_mut(i) {
-                    Some(outcome) => outcome.tally.append(tally),
-                    None => outcomes.push(Outcome { name: name.clone(), model: model.clone(), tally }),
+                    Some(outcome) => Arc::make_mut(&mut outcome.tally).append(tally),
+                    None => {
+                        outcomes.push(Outcome { name: name.clone(), model: model.clone(), tally: Arc::new(tally) });
+                    }
                 }
                 done += u64::from(next - at);
                 at = next;

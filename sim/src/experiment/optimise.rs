@@ -353,7 +353,7 @@ fn better(
         let tally = model.run(plan.seed, chosen_on.clone(), effort)?;
         done += work;
         searched(done);
-        let outcome = Outcome { name: String::new(), model, tally };
+        let outcome = Outcome { name: String::new(), model, tally: Arc::new(tally) };
         outcome.values(Kpi::RelevantCost, Scope::All).into_iter().collect()
     };
     let each = u64::from(choosing);

@@ -66,7 +66,7 @@ pub fn select(
     for (name, situation) in cases {
         let model = Arc::new(Model::new(situation, plan.days, plan.warm_up_days));
         let tally = model.run(plan.seed, 0..first, effort)?;
-        outcomes.push(Outcome { name, model, tally });
+        outcomes.push(Outcome { name, model, tally: Arc::new(tally) });
         spent += first;
         told(spent);
     }
@@ -86,7 +86,7 @@ pub fn select(
             let more = ((share * goal).ceil() as u32).saturating_sub(has).min(total - spent);
             if more > 0 {
                 let tally = outcome.model.run(plan.seed, has..has + more, effort)?;
-                outcome.tally.append(tally);
+                Arc::make_mut(&mut outcome.tally).append(tally);
                 spent += more;
                 told(spent);
                 grew = true;

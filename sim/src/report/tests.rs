@@ -45,7 +45,7 @@ fn once(cases: Vec<(&str, Situation)>) -> Vec<Outcome> {
     let of = |(name, s): (&str, Situation)| {
         let model = Arc::new(crate::kernel::Model::new(Arc::new(s), 60, 0));
         let tally = model.run(7, 0..1, crate::kernel::Effort::default()).unwrap();
-        Outcome { name: name.to_owned(), model, tally }
+        Outcome { name: name.to_owned(), model, tally: Arc::new(tally) }
     };
     cases.into_iter().map(of).collect()
 }

@@ -8,6 +8,7 @@ mod influx;
 mod ingest;
 mod known_answers;
 mod network;
+mod orders;
 mod pipeline;
 mod plan;
 mod restart;
@@ -118,6 +119,12 @@ pub const BENCHES: &[Bench] = &[
         what: "euros that replenishment costs on real sales, beside the organisers' benchmark and usual rules",
         needs: "network/vn2 of the shared data, or --data; --actuals: a file of the played weeks' demand",
         run: vn2::run,
+    },
+    Bench {
+        name: "orders",
+        what: "orders a second over HTTP, durable and promised; how long one waits",
+        needs: "nothing",
+        run: orders::run,
     },
     Bench {
         name: "availability",
