@@ -31,7 +31,7 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
     millis.sort_by(f64::total_cmp);
     let p99 = millis[(millis.len() * 99 / 100).min(millis.len() - 1)];
     let bulk = in_bulk(&url, n / 2)?;
-    let mib = gateway.metric("process_resident_memory_bytes") / f64::from(1 << 20);
+    let mib = gateway.resident_bytes() as f64 / f64::from(1 << 20);
     gateway.stop();
     let answered = "response of a single call, p99, with 32 connections";
     Ok(vec![
