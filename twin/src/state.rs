@@ -139,7 +139,7 @@ impl Issued {
     }
 }
 
-/// The stock of one SKU at one site. Only [`Twin::change_stock`] writes it.
+/// The stock of one SKU at one site. Only `Twin::change_stock` writes it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StockState {
     /// Where.
