@@ -21,7 +21,7 @@ use crate::apply::Dangling;
 use crate::promise::{
     Answer, Book, Preference, Request, Reservation, Supply, Via, Way, Why, available_to_promise, promise,
 };
-use crate::state::{ShipmentState, SiteIdx, SkuIdx, StockIdx, Twin};
+use crate::state::{SECS_PER_DAY, ShipmentState, SiteIdx, SkuIdx, StockIdx, Twin};
 
 /// So many days ahead things are promised.
 pub const HORIZON_DAYS: u32 = 90;
@@ -31,7 +31,6 @@ pub const OPEN_ORDERS_MAX: u64 = 5_000_000;
 pub const CLOSED_ORDERS_MAX: usize = 100_000;
 /// Sites upstream of an order's site that are asked for goods.
 const SOURCES_MAX: usize = 4;
-const SECS_PER_DAY: i64 = 86_400;
 /// Waiting for the next day is no way to move goods: a transfer takes at least this.
 const TRANSFER_DAYS_MIN: u32 = 1;
 

@@ -94,7 +94,7 @@ pub struct Issued {
     in_window_before: i64,
 }
 
-const SECS_PER_DAY: i64 = 86_400;
+pub(crate) const SECS_PER_DAY: i64 = 86_400;
 
 impl Issued {
     /// Counts `pieces` issued at `at`. What is older than the window before is not counted.

@@ -78,8 +78,7 @@ pub(super) struct Body1<T>(pub(super) T);
 
 impl<T: DeserializeOwned + JsonSchema + Send + 'static> Input for Body1<T> {
     fn read(headers: &HeaderMap, bytes: &Bytes) -> Result<Self, Problem> {
-        let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+        let (content_type, essence) = content_type(headers);
         if essence != "application/json" && !(essence.starts_with("application/") && essence.ends_with("+json")) {
             let detail = format!("the body must be application/json, not {content_type:?}");
             return Err(Problem::new(Kind::UnsupportedMediaType, detail));
@@ -94,6 +93,12 @@ impl<T: DeserializeOwned + JsonSchema + Send + 'static> Input for Body1<T> {
     fn document(schemas: &mut SchemaGenerator) -> Option<Json> {
         Some(schemas.subschema_for::<T>().to_value())
     }
+}
+
+/// The header `Content-Type`, and what of it says the type, in lower case.
+pub(super) fn content_type(headers: &HeaderMap) -> (&str, String) {
+    let text = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    (text, text.split(';').next().unwrap_or_default().trim().to_ascii_lowercase())
 }
 
 /// A path into a document as a JSON pointer.

@@ -1,11 +1,10 @@
 //! Many orders in one request, a line each.
 
 use super::App;
-use super::api::{About, Api, read_body};
+use super::api::{About, Api, content_type, read_body};
 use super::error::{Kind, Problem};
-use super::orders::faults;
+use super::orders::{faults, refuse};
 use crate::control::{NewOrder, Reply, Request, RequestError, Taken};
-use axum::body::Bytes;
 use axum::extract::{Request as HttpRequest, State};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -43,9 +42,7 @@ pub(super) fn add_to(api: &mut Api) {
 
 async fn take_orders(State(app): State<Arc<App>>, request: HttpRequest) -> Result<Response, Problem> {
     let (parts, body) = request.into_parts();
-    let content_type =
-        parts.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let (content_type, essence) = content_type(&parts.headers);
     if !matches!(essence.as_str(), "application/x-ndjson" | "application/jsonl" | "application/jsonlines") {
         let detail = format!("the body must be application/x-ndjson, not {content_type:?}");
         return Err(Problem::new(Kind::UnsupportedMediaType, detail));
@@ -57,12 +54,16 @@ async fn take_orders(State(app): State<Arc<App>>, request: HttpRequest) -> Resul
         if text.trim_ascii().is_empty() {
             continue;
         }
-        match read(&app, &Bytes::copy_from_slice(text)) {
+        match read(&app, text) {
             Ok(new) => {
                 let order = Some(new.order.order.clone());
                 waiting.push((BulkAnswer { line, order, outcome: BulkOutcome::Taken, problem: None }, new));
             }
-            Err((order, why)) => waiting_in_turn(&app, &mut waiting, &mut answers, refused(line, order, &why)).await?,
+            Err((order, why)) => {
+                // Answers stand in the order of the lines, so what waits goes first.
+                take(&app, &mut waiting, &mut answers).await?;
+                answers.push(refused(line, order, &why));
+            }
         }
         if waiting.len() == AT_ONCE {
             take(&app, &mut waiting, &mut answers).await?;
@@ -78,32 +79,19 @@ async fn take_orders(State(app): State<Arc<App>>, request: HttpRequest) -> Resul
     Ok(([(header::CONTENT_TYPE, "application/x-ndjson")], text).into_response())
 }
 
-fn read(app: &App, text: &Bytes) -> Result<NewOrder, (Option<OrderId>, Problem)> {
+fn read(app: &App, text: &[u8]) -> Result<NewOrder, (Option<OrderId>, Problem)> {
     let BulkOrder { key, order } =
         serde_json::from_slice(text).map_err(|why| (None, Problem::body("", why.to_string())))?;
-    let refuse = |why| Err((Some(order.order.clone()), why));
-    if let Some(key) = &key
-        && let Err(why) = firmware_schemas::id::validate_id(key)
-    {
-        return refuse(Problem::body("/key", why.to_string()));
+    let fit = || {
+        if let Some(key) = &key {
+            firmware_schemas::id::validate_id(key).map_err(|why| Problem::body("/key", why.to_string()))?;
+        }
+        refuse(faults(&app.published.load().twin, &order, "/order"))
+    };
+    match fit() {
+        Ok(()) => Ok(NewOrder { key, expires_at: None, order }),
+        Err(why) => Err((Some(order.order), why)),
     }
-    let errors = faults(&app.published.load().twin, &order, "/order");
-    match errors.first().map(|first| first.detail.clone()) {
-        Some(detail) => refuse(Problem { errors, ..Problem::new(Kind::BadBody, detail) }),
-        None => Ok(NewOrder { key, expires_at: None, order }),
-    }
-}
-
-/// Answers stand in the order of the lines, so what waits goes first.
-async fn waiting_in_turn(
-    app: &App,
-    waiting: &mut Vec<(BulkAnswer, NewOrder)>,
-    answers: &mut Vec<BulkAnswer>,
-    next: BulkAnswer,
-) -> Result<(), Problem> {
-    take(app, waiting, answers).await?;
-    answers.push(next);
-    Ok(())
 }
 
 /// Has the core take what waits.

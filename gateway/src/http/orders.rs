@@ -79,8 +79,7 @@ async fn check_availability(
     let Call { app, body: Body1(asked), .. } = call;
     let AvailabilityRequest { site, wanted_at, last_at, together, lines } = asked;
     // The id is of no order: nothing is kept under it.
-    let order = OrderId::new("-").or_else(|_| OrderId::new("check"));
-    let order = order.map_err(|why| Problem::new(Kind::Internal, why.to_string()))?;
+    let order = OrderId::new("check").map_err(|why| Problem::new(Kind::Internal, why.to_string()))?;
     let spec =
         OrderSpec { order, site, customer: None, wanted_at, last_at, together, reservation: None, note: None, lines };
     let published = app.published.load();
@@ -169,7 +168,7 @@ fn find(twin: &Twin, id: &OrderId) -> Result<OrderView, Problem> {
     twin.orders.by_id.get(id).map(view).ok_or_else(|| Problem::not_found("order", id))
 }
 
-fn refuse(faults: Vec<Fault>) -> Result<(), Problem> {
+pub(super) fn refuse(faults: Vec<Fault>) -> Result<(), Problem> {
     match faults.first() {
         None => Ok(()),
         Some(first) => {
