@@ -260,6 +260,21 @@ fn long_answers_come_in_pages() {
 }
 
 #[test]
+fn the_ends_of_time_are_answered_alike() {
+    let Some(both) = Both::start("the_ends_of_time_are_answered_alike") else { return };
+    let point =
+        |at: i64| (0, Point { at: Timestamp::from_nanos(at), value: Value::Float(0.0), quality: Quality::Good });
+    let records = [vec![point(i64::MIN + 2), point(i64::MIN + 3), point(0), point(i64::MAX - 2), point(i64::MAX - 1)]];
+    let ends = [i64::MIN, i64::MIN + 2, i64::MIN + 3, -1, 0, i64::MAX - 2, i64::MAX - 1, i64::MAX];
+    let spans: Vec<_> = ends
+        .iter()
+        .flat_map(|from| ends.iter().map(move |to| (*from, *to)))
+        .flat_map(|(from, to)| [1, 2, 3, 1_000].map(|step| (from, to, step, 10)))
+        .collect();
+    check(&both, 0, &records, &spans, false);
+}
+
+#[test]
 fn failures_say_what_is_wrong() {
     let Some(mut both) = Both::start("failures_say_what_is_wrong") else { return };
     let target = both.server.target();

@@ -299,10 +299,10 @@ impl Steps {
     }
 
     /// Cuts a span in three at bounds of steps. In the middle InfluxDB counts right; closer to the ends of time its
-    /// arithmetic overflows.
+    /// arithmetic overflows, and a step that begins with its earliest time is answered as one of 1970.
     fn split(self, span: Span) -> [Option<Span>; 3] {
         let [start, step] = [self.start, self.step].map(i128::from);
-        let margin = 2 * step;
+        let margin = 2 * step + 2;
         // The first bound at or after `at`.
         let bound = |at: i128| at + (start - at).rem_euclid(step);
         let early = bound(i128::from(i64::MIN) + margin);
