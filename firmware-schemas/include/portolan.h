@@ -109,6 +109,11 @@
 #define PORTOLAN_ACTION_REPORT_EVERY "report_every" /* object. A device reports every so many seconds. */
 #define PORTOLAN_ACTION_REPORT_EVERY_INTERVAL_SECS "interval_secs" /* required, uint32. At least 1. */
 #define PORTOLAN_ACTION_REBIRTH "rebirth" /* object. A device sends its birth again. */
+#define PORTOLAN_ACTION_DELIVER "deliver" /* object. A site sends goods to another. The answer says whether it will; shipments name the order. */
+#define PORTOLAN_ACTION_DELIVER_DUE_AT "due_at" /* required, Timestamp. When they should be there. */
+#define PORTOLAN_ACTION_DELIVER_LINES "lines" /* required, array of GoodsLine. What. */
+#define PORTOLAN_ACTION_DELIVER_ORDER "order" /* required, OrderId. The purchase or transfer order. */
+#define PORTOLAN_ACTION_DELIVER_TO "to" /* required, SiteId. Where to. */
 
 /* BirthFrame: What a device is and measures. Retained. */
 #define PORTOLAN_BIRTH_AT "at" /* optional, Timestamp. When it started, by its clock. */

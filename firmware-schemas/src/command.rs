@@ -1,8 +1,8 @@
 //! What Portolan sends down to devices: commands, and the settings that should be in force.
 
-use crate::id::{CommandId, LaneId, MetricName, ShipmentId, SiteId};
+use crate::id::{CommandId, LaneId, MetricName, OrderId, ShipmentId, SiteId};
 use crate::quantity::Timestamp;
-use crate::telemetry::Setting;
+use crate::telemetry::{GoodsLine, Setting};
 use alloc::collections::BTreeMap;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -59,6 +59,17 @@ pub enum Action {
     },
     /// A device sends its birth again.
     Rebirth {},
+    /// A site sends goods to another. The answer says whether it will; shipments name the order.
+    Deliver {
+        /// The purchase or transfer order.
+        order: OrderId,
+        /// Where to.
+        to: SiteId,
+        /// When they should be there.
+        due_at: Timestamp,
+        /// What.
+        lines: Vec<GoodsLine>,
+    },
 }
 
 /// The settings that should be in force on a device. Retained.

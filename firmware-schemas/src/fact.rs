@@ -5,10 +5,11 @@
 //! version, and the old one stays readable (`golden/facts-*.bin` are read by a test for ever).
 
 use crate::command::CommandFrame;
-use crate::id::{CommandId, DeviceId, LaneId, MetricName, OrderId, SiteId, VehicleId};
+use crate::id::{CommandId, DeviceId, LaneId, MetricName, OrderId, SiteId, SkuId, VehicleId};
 use crate::network::{DeviceSpec, LaneSpec, NetworkSpec, ShipmentSpec, SiteSpec, SkuSpec, StockSpec, VehicleSpec};
 use crate::order::{OrderEnd, OrderSpec, PromisedPart};
 use crate::quantity::{Position, Timestamp};
+use crate::supply::{Decision, OverriddenWeek, ProposalId, ProposalSpec, SupplyOrderSpec};
 use crate::telemetry::{AckFrame, BirthFrame, EventRecord, MetricKind, Quality, StatusFrame, Value};
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
@@ -385,6 +386,90 @@ pub enum Fact {
         /// Why, for people.
         reason: Option<String>,
     },
+    /// How positions are replenished was decided.
+    ReplenishmentDecided {
+        /// When.
+        at: Timestamp,
+        /// By whom, as they gave it.
+        by: Option<String>,
+        /// Of which position; of all when absent.
+        position: Option<(SiteId, SkuId)>,
+        /// A `ReplenishmentPolicy`, or the position's `ReplenishmentParameters`, as JSON; `None` takes them back.
+        document: Option<String>,
+    },
+    /// A planning run was made. What an earlier one proposed and nobody decided on is over.
+    Planned {
+        /// When.
+        at: Timestamp,
+        /// False of the parts of a long plan after the first.
+        is_first: bool,
+        /// What it proposes; they get the next ids.
+        proposals: Vec<ProposalSpec>,
+    },
+    /// Somebody, or the policy, decided on a proposal.
+    ProposalDecided {
+        /// When.
+        at: Timestamp,
+        /// Which.
+        id: ProposalId,
+        /// What.
+        decision: Decision,
+        /// By whom; the policy when absent.
+        by: Option<String>,
+        /// What they said.
+        note: Option<String>,
+    },
+    /// Goods were ordered from a supplier, or from another site.
+    SupplyOrderPlaced {
+        /// When.
+        at: Timestamp,
+        /// The order.
+        order: SupplyOrderSpec,
+    },
+    /// What of an order to a supplier has not been sent is no longer wanted.
+    SupplyOrderCancelled {
+        /// When.
+        at: Timestamp,
+        /// Which.
+        order: OrderId,
+        /// Why, for people.
+        reason: Option<String>,
+    },
+    /// Whoever is to send the goods of an order will.
+    SupplyOrderConfirmed {
+        /// When.
+        at: Timestamp,
+        /// Which.
+        order: OrderId,
+        /// When they should be there, where that has changed.
+        due_at: Option<Timestamp>,
+    },
+    /// What was asked for before the twin listened, by week.
+    DemandGiven {
+        /// Where.
+        site: SiteId,
+        /// What.
+        sku: SkuId,
+        /// The Monday that the first week begins with, 00:00 UTC.
+        from: Timestamp,
+        /// Pieces asked for, by week, and days of it without stock.
+        weeks: Vec<(u32, u8)>,
+    },
+    /// Planners expect otherwise than statistics.
+    ForecastOverridden {
+        /// When.
+        at: Timestamp,
+        /// Where.
+        site: SiteId,
+        /// What.
+        sku: SkuId,
+        /// By whom, as they gave it.
+        by: Option<String>,
+        /// Why.
+        note: Option<String>,
+        /// What.
+        weeks: Vec<OverriddenWeek>,
+    },
 }
 
 /// Why bytes are not a fact.
@@ -414,7 +499,8 @@ impl Fact {
             | Self::VehiclesDefined(_)
             | Self::DevicesDefined(_)
             | Self::StockDefined(_)
-            | Self::SeriesDefined { .. } => None,
+            | Self::SeriesDefined { .. }
+            | Self::DemandGiven { .. } => None,
             Self::ShipmentsDefined { at, .. }
             | Self::DeviceSeen { at, .. }
             | Self::CommandDelivered { at, .. }
@@ -425,7 +511,14 @@ impl Fact {
             | Self::AlertCleared { at, .. }
             | Self::OrderTaken { at, .. }
             | Self::OrderAmended { at, .. }
-            | Self::OrderEnded { at, .. } => Some(*at),
+            | Self::OrderEnded { at, .. }
+            | Self::ReplenishmentDecided { at, .. }
+            | Self::Planned { at, .. }
+            | Self::ProposalDecided { at, .. }
+            | Self::SupplyOrderPlaced { at, .. }
+            | Self::SupplyOrderCancelled { at, .. }
+            | Self::SupplyOrderConfirmed { at, .. }
+            | Self::ForecastOverridden { at, .. } => Some(*at),
             Self::DeviceBorn { received_at, .. }
             | Self::DeviceStatus { received_at, .. }
             | Self::Readings { received_at, .. }

@@ -29,6 +29,7 @@ pub mod id;
 pub mod network;
 pub mod order;
 pub mod quantity;
+pub mod supply;
 pub mod telemetry;
 pub mod topic;
 pub mod view;

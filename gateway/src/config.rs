@@ -65,6 +65,8 @@ section! {
         alerts: Alerts = Alerts::default(),
         /// What-if experiments.
         what_if: WhatIf = WhatIf::default(),
+        /// Forecasts and replenishment.
+        planning: Planning = Planning::default(),
     }
 }
 section! {
@@ -307,6 +309,16 @@ section! {
         queue_max: usize = 16,
         /// What an experiment may take for its counts; one that would take more is refused.
         memory_bytes_max: u64 = 1 << 30,
+    }
+}
+
+section! {
+    /// Forecasts and replenishment.
+    Planning {
+        /// Time between two planning runs; 0 plans only when it is asked for.
+        every_secs: u64 = 3_600,
+        /// Threads that a run works on, behind everything else; 0 is half of the machine's cores.
+        threads: usize = 0,
     }
 }
 

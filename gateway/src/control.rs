@@ -12,6 +12,7 @@
 //! taken when a batch was closed, and only once that batch is durable.
 
 mod orders;
+mod supply;
 
 use crate::ingest::mapping::{Mapped, MappedFrame, Mappings};
 use bytes::Bytes;
@@ -20,9 +21,10 @@ use firmware_schemas::command::{Action, CommandFrame};
 use firmware_schemas::fact::{
     AlertId, AlertSubject, DeviceIdx, Fact, FactError, QuarantineId, RefusedBy, SeriesReading,
 };
-use firmware_schemas::id::{CommandId, DeviceId, OrderId, SiteId, TenantId};
+use firmware_schemas::id::{CommandId, DeviceId, OrderId, SiteId, SkuId, TenantId};
 use firmware_schemas::order::{OrderEnd, OrderSpec};
 use firmware_schemas::quantity::Timestamp;
+use firmware_schemas::supply::{Decision, OverriddenWeek, ProposalId, ProposalSpec};
 use firmware_schemas::topic::{Channel, Topic, topic};
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
@@ -95,6 +97,86 @@ pub enum Request {
         /// Why.
         reason: Option<String>,
     },
+    /// Set how positions are replenished.
+    DecideReplenishment {
+        /// Of which position; of all when absent.
+        position: Option<(SiteId, SkuId)>,
+        /// The version that whoever asks has seen; 0 for none.
+        version: u64,
+        /// Who.
+        by: Option<String>,
+        /// A policy, or parameters, as JSON; `None` takes them back.
+        document: Option<String>,
+    },
+    /// Take the outcome of a planning run; what may be done without asking is ordered at once.
+    TakePlan {
+        /// False for a further part of the same plan.
+        is_first: bool,
+        /// `Supply::decided_in` of the twin that was planned; of the first part only.
+        seen: u64,
+        /// What is proposed.
+        proposals: Vec<ProposalSpec>,
+    },
+    /// Decide on proposals, all or none.
+    DecideProposals {
+        /// Which.
+        ids: Vec<ProposalId>,
+        /// What.
+        decision: Decision,
+        /// Who.
+        by: Option<String>,
+        /// What they have to say.
+        note: Option<String>,
+    },
+    /// Order what these proposals say, one order for each sender and receiver. Open ones are approved by that.
+    PlaceProposals {
+        /// Which.
+        ids: Vec<ProposalId>,
+        /// Who.
+        by: Option<String>,
+    },
+    /// The sender of an order says that it will send.
+    ConfirmSupply {
+        /// Which.
+        order: OrderId,
+        /// By when it should be there, where that has changed.
+        due_at: Option<Timestamp>,
+    },
+    /// What of an order has not been sent is no longer wanted.
+    CancelSupply {
+        /// Which.
+        order: OrderId,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// Keep what planners expect beside what statistics do.
+    OverrideForecast {
+        /// Where.
+        site: SiteId,
+        /// What.
+        sku: SkuId,
+        /// Who.
+        by: Option<String>,
+        /// Why.
+        note: Option<String>,
+        /// What.
+        weeks: Vec<OverriddenWeek>,
+    },
+    /// Take what was asked for before the twin listened.
+    GiveDemand(Vec<GivenDemand>),
+}
+
+/// What was asked for of a position, by week.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GivenDemand {
+    /// Where.
+    pub site: SiteId,
+    /// What.
+    pub sku: SkuId,
+    /// The Monday that the first week begins with.
+    pub from: Timestamp,
+    /// Pieces, and days without stock, by week.
+    pub weeks: Vec<(u32, u8)>,
 }
 
 /// An order, or a reservation, to be taken.
@@ -119,6 +201,8 @@ pub enum Reply {
     RefusedAgain(String),
     /// Of each order, in order.
     Orders(Vec<Result<Taken, RequestError>>),
+    /// These orders were placed.
+    Placed(Vec<OrderId>),
 }
 
 /// What became of an order.
@@ -145,6 +229,9 @@ pub enum RequestError {
     /// It contradicts what is so.
     #[error("{0}")]
     Conflict(String),
+    /// It has changed since whoever asks saw it.
+    #[error("{0}")]
+    Changed(String),
     /// The journal takes nothing at the moment; try again later.
     #[error("nothing can be stored: {0}")]
     Unavailable(String),
@@ -695,6 +782,29 @@ impl<T> Control<T> {
             }
             Request::AmendOrder { order, version } => self.amend_order(*order, version, now),
             Request::CancelOrder { order, version, reason } => self.cancel_order(order, version, reason, now),
+            Request::DecideReplenishment { position, version, by, document } => {
+                self.decide_replenishment(position, version, by, document, now)
+            }
+            Request::TakePlan { is_first, seen, proposals } => self.take_plan(is_first, seen, proposals, now),
+            Request::DecideProposals { ids, decision, by, note } => {
+                self.decide_proposals(&ids, decision, by.as_deref(), note.as_deref(), now)
+            }
+            Request::PlaceProposals { ids, by } => self.place_proposals(&ids, by.as_deref(), now),
+            Request::ConfirmSupply { order, due_at } => self.confirm_supply(order, due_at, now),
+            Request::CancelSupply { order, reason } => self.cancel_supply(order, reason, now),
+            Request::OverrideForecast { site, sku, by, note, weeks } => {
+                if let Err(why) = self.known_position(&site, &sku) {
+                    return Ok(Err(why));
+                }
+                self.record(Fact::ForecastOverridden { at: now, site, sku, by, note, weeks }, now)?;
+                Ok(Ok(Reply::Done))
+            }
+            Request::GiveDemand(given) => {
+                for GivenDemand { site, sku, from, weeks } in given {
+                    self.record(Fact::DemandGiven { site, sku, from, weeks }, now)?;
+                }
+                Ok(Ok(Reply::Done))
+            }
         }
     }
 

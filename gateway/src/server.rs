@@ -14,6 +14,7 @@ use crate::instrument::{Condition, Health, Metrics, Part};
 use crate::journal::JournalConfig;
 use crate::journal::cursor::CursorError;
 use crate::network::{self, NetworkLoadError};
+use crate::planning::Planner;
 use crate::ports::{Bus, Clock};
 use crate::readings::{FeedParts, Readings, StopFeed};
 use crate::recover::{RecoverError, journal_disk, recover_from};
@@ -103,6 +104,7 @@ enum Mqtt {
 pub struct Server {
     plane: Plane,
     experiments: Runner,
+    planning: crate::planning::Runner,
     stop_feed: Option<StopFeed>,
     mqtt: Mqtt,
     http: JoinHandle<()>,
@@ -169,6 +171,7 @@ impl Server {
         let kept = |source| StartError::WhatIf { folder: config.data_folder.join(WHAT_IF_FOLDER), source };
         let what_if = WhatIf::open(Settings::from(&config.what_if), sources, Arc::new(shelf)).map_err(kept)?;
         let limits = Limits { cors_origins: config.http.cors_origins.clone(), ..Limits::default() };
+        let planner = Planner::new((&config.planning).into(), published.clone(), clock.clone(), requests.clone());
         let app = App {
             tenant: tenant.clone(),
             published: published.clone(),
@@ -181,6 +184,7 @@ impl Server {
             metrics: metrics.clone(),
             reads: App::reads(&limits),
             what_if: what_if.clone(),
+            planner: planner.clone(),
             followers: App::followers(&limits),
             limits: limits.clone(),
         };
@@ -218,6 +222,7 @@ impl Server {
         };
         let plane = Plane::start(parts, runtime_config(config))?;
         let experiments = what_if.start().map_err(StartError::Thread)?;
+        let planning = planner.start().map_err(StartError::Thread)?;
         let stop_feed = readings.start_feed(feed_parts)?;
         let (stop_http, stopped) = watch::channel(false);
         let http = tokio::spawn(crate::http::serve(listener, crate::http::router(app), streams, limits, async move {
@@ -226,7 +231,19 @@ impl Server {
             drop(stopped.wait_for(|stop| *stop).await);
         }));
         info!(%http_address, ?mqtt_address, "ready");
-        Ok(Self { plane, experiments, stop_feed, mqtt, http, stop_http, http_address, mqtt_address, health, published })
+        Ok(Self {
+            plane,
+            experiments,
+            planning,
+            stop_feed,
+            mqtt,
+            http,
+            stop_http,
+            http_address,
+            mqtt_address,
+            health,
+            published,
+        })
     }
 
     /// Where HTTP listens.
@@ -257,11 +274,12 @@ impl Server {
     /// Stops in order: no new messages, what was taken is made durable and acknowledged, the twin is saved,
     /// HTTP ends.
     pub async fn stop(self) -> Result<(), PlaneError> {
-        let Self { plane, experiments, stop_feed, mqtt, http, stop_http, .. } = self;
+        let Self { plane, experiments, planning, stop_feed, mqtt, http, stop_http, .. } = self;
         // The plane first: what it took is made durable, and its acknowledgements wait at the broker's door.
         let result = tokio::task::spawn_blocking(move || {
             let result = plane.stop();
             experiments.stop();
+            planning.stop();
             // Then its readings, as far as they are taken within a moment.
             if let Some(stop) = stop_feed {
                 stop();

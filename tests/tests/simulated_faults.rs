@@ -11,7 +11,8 @@ use firmware_schemas::command::Action;
 use firmware_schemas::fact::{AlertId, Fact, QuarantineId};
 use firmware_schemas::id::{CommandId, DeviceId, TenantId};
 use firmware_schemas::order::{OrderLine, OrderSpec};
-use firmware_schemas::quantity::{Pieces, Timestamp};
+use firmware_schemas::quantity::{MinorUnits, Pieces, Timestamp};
+use firmware_schemas::supply::{AbcClass, Decision, PlanningMode, ProposalReason, ProposalSpec, SupplyKind};
 use gateway::control::{ControlConfig, NewOrder, Reply, Request};
 use gateway::journal::{JournalConfig, JournalError, ReadError, Seq, Verify};
 use gateway::ports::{Clock, Disk};
@@ -29,6 +30,7 @@ use tests::devices::{self, Content, Script, Temper};
 use tests::disk::{SplitMix64, TearingDisk};
 use tests::plane::{Disks, Done, Plane, PlaneConfig, PlaneError, StartError};
 use twin::Twin;
+use twin::supply::{ProposalStatus, SupplyStatus};
 
 /// Seeds of an ordinary run.
 const SEEDS: Range<u64> = 0..200;
@@ -365,7 +367,7 @@ impl<'a> World<'a> {
                 Done::Answered(Owed::Answer(request), answer) => {
                     tell!(self, "{request:?}: {answer:?}");
                     let all_taken = |taken: &[Result<_, _>]| taken.iter().all(Result::is_ok);
-                    if matches!(&answer, Ok(Reply::Done | Reply::Already))
+                    if matches!(&answer, Ok(Reply::Done | Reply::Already | Reply::Placed(_)))
                         || matches!(&answer, Ok(Reply::Orders(taken)) if all_taken(taken))
                     {
                         self.counts.redriven += u64::from(matches!(request, Request::Redrive { .. }));
@@ -473,7 +475,7 @@ impl<'a> World<'a> {
     fn ask(&mut self) {
         let twin = self.plane().published().clone();
         self.n_asked += 1;
-        let request = match self.random.below(5) {
+        let request = match self.random.below(8) {
             0 => {
                 let Some(id) = pick(&mut self.random, twin.open_alerts.values().copied().collect()) else { return };
                 Request::AcknowledgeAlert { id, by: "anna".to_owned(), note: None }
@@ -498,6 +500,38 @@ impl<'a> World<'a> {
                     lines: vec![OrderLine { sku, pieces: Pieces(1 + self.random.below(20) as i64) }],
                 };
                 Request::TakeOrders(vec![NewOrder { key: None, expires_at: None, order }])
+            }
+            4 => {
+                let position = pick(&mut self.random, (0..twin.stock.len()).collect());
+                let Some(stock) = position.map(|at| twin.stock[at].clone()) else { return };
+                let from = pick(&mut self.random, twin.site_by_id.keys().cloned().collect());
+                let site = twin.sites[stock.site.at()].spec.site.clone();
+                let Some(from) = from.filter(|from| *from != site) else { return };
+                let is_automatic = self.random.chance(50);
+                let proposal = ProposalSpec {
+                    site,
+                    sku: twin.skus[stock.sku.at()].sku.clone(),
+                    from,
+                    kind: SupplyKind::Transfer,
+                    pieces: Pieces(1 + self.random.below(50) as i64),
+                    cost_minor: MinorUnits(0),
+                    due_at: self.clock.true_time(),
+                    next_review_at: self.clock.true_time(),
+                    mode: if is_automatic { PlanningMode::Automatic } else { PlanningMode::Proposed },
+                    class: AbcClass::A,
+                    reasons: vec![ProposalReason::Need { pieces: 7 }],
+                };
+                Request::TakePlan { is_first: true, seen: twin.supply.decided_in, proposals: vec![proposal] }
+            }
+            5 => {
+                let open = twin.supply.open.keys().copied().collect();
+                let Some(id) = pick(&mut self.random, open) else { return };
+                let decision = if self.random.chance(50) { Decision::Approve } else { Decision::Reject };
+                Request::DecideProposals { ids: vec![id], decision, by: None, note: None }
+            }
+            6 => {
+                let Some(order) = pick(&mut self.random, twin.supply.by_id.keys().cloned().collect()) else { return };
+                Request::CancelSupply { order, reason: None }
             }
             3 => {
                 let Some(order) = pick(&mut self.random, twin.orders.by_id.keys().cloned().collect()) else { return };
@@ -720,6 +754,21 @@ fn is_so(request: &Request, twin: &Twin) -> bool {
         Request::TakeOrders(orders) => orders.iter().all(|new| twin.orders.by_id.contains_key(&new.order.order)),
         Request::AmendOrder { order, .. } => twin.orders.by_id.get(&order.order).is_some_and(|it| it.version > 1),
         Request::CancelOrder { order, .. } => twin.orders.by_id.get(order).is_some_and(|it| !it.status.is_open()),
+        Request::DecideReplenishment { .. } => twin.supply.policy.is_some() || !twin.supply.parameters.is_empty(),
+        Request::TakePlan { .. } => twin.supply.planned_at.is_some(),
+        Request::DecideProposals { ids, .. } => ids.iter().all(|id| twin.supply.decided.contains_key(id)),
+        Request::PlaceProposals { ids, .. } => ids.iter().all(|id| {
+            let state = twin.supply.proposals.get(id);
+            state.is_some_and(|state| matches!(state.status, ProposalStatus::Placed(_)))
+        }),
+        Request::ConfirmSupply { order, .. } => {
+            twin.supply.by_id.get(order).is_some_and(|it| it.status >= SupplyStatus::Confirmed)
+        }
+        Request::CancelSupply { order, .. } => {
+            twin.supply.by_id.get(order).is_some_and(|it| it.lines.iter().all(|line| line.unsent() == 0))
+        }
+        Request::OverrideForecast { .. } => !twin.supply.overrides.is_empty(),
+        Request::GiveDemand(_) => !twin.demand.is_empty(),
     }
 }
 

@@ -9,13 +9,15 @@ use crate::state::{
     LastReading, QUARANTINE_MAX, QuarantineRecord, SeriesState, ShipmentState, SiteIdx, SiteState, SkuIdx, StockIdx,
     StockState, Twin, VehicleFix, VehicleIdx, VehicleState,
 };
+use crate::supply::SupplyStep;
+use firmware_schemas::command::Action;
 use firmware_schemas::fact::{
     AlertId, AlertSubject, DeviceIdx, Fact, Fix, FrameNumber, QuarantineId, SeriesId, SeriesReading,
 };
 use firmware_schemas::id::{DeviceId, ShipmentId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{DeviceKind, DeviceSpec, MetricKind};
 use firmware_schemas::quantity::{Pieces, Seconds, Timestamp};
-use firmware_schemas::telemetry::{EventRecord, GoodsLine, Happening};
+use firmware_schemas::telemetry::{EventRecord, GoodsLine, Happening, Outcome};
 use std::sync::Arc;
 
 /// How often a device that did not say is expected to report.
@@ -58,6 +60,10 @@ pub enum Touched {
     Alert(AlertId),
     /// The list of payloads in quarantine.
     Quarantine(QuarantineId),
+}
+
+fn goods(sku: &SkuId, pieces: Pieces) -> GoodsLine {
+    GoodsLine { sku: sku.clone(), pieces }
 }
 
 fn dangling(seq: u64, what: &'static str, id: impl ToString) -> Dangling {
@@ -270,6 +276,13 @@ impl Twin {
                 self.hear(seq, *device, *received_at, None, touched)?;
                 if let Some(record) = self.commands.get_mut(&answer.command) {
                     record.answer = Some(answer.clone());
+                    if let Action::Deliver { order, .. } = &record.frame.action {
+                        let order = order.clone();
+                        let will = answer.outcome != Outcome::Rejected;
+                        let reason = answer.reason.as_deref();
+                        let touched_now = self.supply_answered(&order, will, reason, *received_at);
+                        touched.extend(touched_now.into_iter().map(Touched::Stock));
+                    }
                 }
             }
             Fact::Quarantined { received_at, topic, payload, refused_by, reason } => {
@@ -329,6 +342,28 @@ impl Twin {
             Fact::OrderAmended { at, order, parts } => self.amend_order(seq, *at, order, parts)?,
             Fact::OrderEnded { at, order, how, reason } => {
                 self.close_order(order, *at, OrderStatus::Ended(*how), reason.as_deref());
+            }
+            Fact::ReplenishmentDecided { at, by, position, document } => {
+                self.decide_replenishment(seq, *at, by.as_deref(), position.as_ref(), document.as_deref())?;
+            }
+            Fact::Planned { at, is_first, proposals } => self.take_plan(*at, *is_first, proposals),
+            Fact::ProposalDecided { at, id, decision, by, note } => {
+                self.decide_proposal(seq, *id, *at, *decision, by.as_deref(), note.as_deref())?;
+            }
+            Fact::SupplyOrderPlaced { at, order } => {
+                touched.extend(self.place_supply(seq, *at, order)?.into_iter().map(Touched::Stock));
+            }
+            Fact::SupplyOrderCancelled { at, order, reason } => {
+                touched.extend(self.cancel_supply(order, *at, reason.as_deref()).into_iter().map(Touched::Stock));
+            }
+            Fact::SupplyOrderConfirmed { at, order, due_at } => self.confirm_supply(order, *due_at, *at),
+            Fact::DemandGiven { site, sku, from, weeks } => {
+                let position = self.stock_at(self.site_named(seq, site)?, self.sku_named(seq, sku)?);
+                self.give_demand(position, *from, weeks);
+            }
+            Fact::ForecastOverridden { at, site, sku, by, note, weeks } => {
+                let position = self.stock_at(self.site_named(seq, site)?, self.sku_named(seq, sku)?);
+                self.override_forecast(position, *at, by.as_deref(), note.as_deref(), weeks);
             }
             Fact::AlertCleared { id, at } => {
                 let alert = self.alert_mut(seq, *id)?;
@@ -530,7 +565,7 @@ impl Twin {
     }
 
     /// The position of a SKU at a site, made when it is not there yet.
-    fn stock_at(&mut self, site: SiteIdx, sku: SkuIdx) -> StockIdx {
+    pub(crate) fn stock_at(&mut self, site: SiteIdx, sku: SkuIdx) -> StockIdx {
         if let Some(at) = self.stock_by_key.get(&(site, sku)) {
             return *at;
         }
@@ -544,7 +579,7 @@ impl Twin {
     }
 
     /// Changes a position and keeps the sums of its site true.
-    fn change_stock(&mut self, at: StockIdx, change: impl FnOnce(&mut StockState)) {
+    pub(crate) fn change_stock(&mut self, at: StockIdx, change: impl FnOnce(&mut StockState)) {
         let stock = &mut self.stock[at.at()];
         let flags = |stock: &StockState| (u32::from(stock.is_below_reorder_point()), u32::from(stock.on_hand <= 0));
         let (on_hand, in_transit, (below, out)) = (stock.on_hand, stock.in_transit, flags(stock));
@@ -574,6 +609,7 @@ impl Twin {
                 change(stock);
                 stock.changed_at = stock.changed_at.max(Some(at));
             });
+            state.mark_stock(position, at);
             touched.push(Touched::Stock(position));
             Ok(position)
         };
@@ -588,19 +624,28 @@ impl Twin {
                         stock.on_order -= stock.on_order.clamp(0, pieces.0);
                     }
                 })?;
+                if let Some(order) = order {
+                    self.supply_moved(order, &[goods(sku, *pieces)], SupplyStep::Came, at);
+                }
             }
             Happening::StockIssued { sku, pieces, order, .. } => {
                 let position = change(self, touched, sku, &|stock| {
                     stock.on_hand = stock.on_hand.saturating_sub(pieces.0);
                     stock.issued.count(pieces.0, at);
                 })?;
+                // What an order of ours asked for was counted when it was taken.
+                if order.as_ref().is_none_or(|order| !self.orders.by_id.contains_key(order)) {
+                    self.count_demand(position, at, pieces.0);
+                }
                 if let Some(order) = order {
                     let released = self.release(order, position, pieces.0);
                     self.order_moved(order, position, -released, pieces.0, at);
                 }
             }
             Happening::StockReturned { sku, pieces, .. } => {
-                change(self, touched, sku, &|stock| stock.on_hand = stock.on_hand.saturating_add(pieces.0))?;
+                let position =
+                    change(self, touched, sku, &|stock| stock.on_hand = stock.on_hand.saturating_add(pieces.0))?;
+                self.count_return(position, at, pieces.0);
             }
             Happening::StockAdjusted { sku, pieces, .. } => {
                 change(self, touched, sku, &|stock| stock.on_hand = stock.on_hand.saturating_add(pieces.0))?;
@@ -618,11 +663,16 @@ impl Twin {
                 let released = self.release(order, position, pieces.0);
                 self.order_moved(order, position, -released, 0, at);
             }
-            Happening::StockOrdered { sku, pieces, .. } => {
-                change(self, touched, sku, &|stock| stock.on_order = stock.on_order.saturating_add(pieces.0))?;
+            Happening::StockOrdered { sku, pieces, order, source, due_at } => {
+                let line = (self.sku_named(seq, sku)?, pieces.0);
+                let source = source.as_ref().and_then(|source| self.site_by_id.get(source).copied());
+                let is_counted = self.supply_reported(seq, order, site, line, source, *due_at, at);
+                let more = if is_counted { 0 } else { pieces.0 };
+                change(self, touched, sku, &|stock| stock.on_order = stock.on_order.saturating_add(more))?;
             }
-            Happening::OrderCancelled { sku, pieces, .. } => {
+            Happening::OrderCancelled { sku, pieces, order } => {
                 change(self, touched, sku, &|stock| stock.on_order -= stock.on_order.clamp(0, pieces.0))?;
+                self.supply_moved(order, &[goods(sku, *pieces)], SupplyStep::WillNot, at);
             }
             Happening::ShipmentDispatched { shipment, to, lane, vehicle, due_at, order, lines } => {
                 let to = self.site_named(seq, to)?;
@@ -630,9 +680,15 @@ impl Twin {
                     let position = change(self, touched, &line.sku, &|stock| {
                         stock.on_hand = stock.on_hand.saturating_sub(line.pieces.0)
                     })?;
+                    if order.as_ref().is_none_or(|order| !self.orders.by_id.contains_key(order)) {
+                        self.count_demand(position, at, line.pieces.0);
+                    }
                     if let Some(order) = order {
                         self.order_moved(order, position, 0, line.pieces.0, at);
                     }
+                }
+                if let Some(order) = order {
+                    self.supply_moved(order, lines, SupplyStep::Sent, at);
                 }
                 for line in lines {
                     let position = self.stock_at(to, self.sku_named(seq, &line.sku)?);
@@ -678,6 +734,9 @@ impl Twin {
                 }
                 if state.arrived_at.is_none() {
                     self.expect_receipts(&state, -1);
+                    if let Some(order) = &state.order {
+                        self.supply_moved(order, lines.as_ref().unwrap_or(&state.lines), SupplyStep::Came, at);
+                    }
                 }
                 self.unload_vehicle(state.vehicle.as_ref(), shipment, touched);
                 if let Some(state) = self.shipments.get_mut(shipment) {

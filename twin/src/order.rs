@@ -18,6 +18,7 @@ use imbl::OrdMap;
 use serde::{Deserialize, Serialize};
 
 use crate::apply::Dangling;
+use crate::demand_book::{day_of, start_of};
 use crate::promise::{
     Answer, Book, Preference, Request, Reservation, Supply, Via, Way, Why, available_to_promise, promise,
 };
@@ -36,14 +37,6 @@ const TRANSFER_DAYS_MIN: u32 = 1;
 
 /// A day since 1970-01-01, UTC.
 pub type Day = i32;
-
-fn day_of(at: Timestamp) -> Day {
-    i32::try_from(at.as_secs().div_euclid(SECS_PER_DAY)).unwrap_or(i32::MAX)
-}
-
-fn start_of(day: Day) -> Timestamp {
-    Timestamp::from_secs(i64::from(day) * SECS_PER_DAY).unwrap_or(Timestamp::MAX)
-}
 
 /// How far an order, or a reservation, is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -318,6 +311,9 @@ impl Twin {
         }
         let parts = self.parts(seq, &taken.parts, &taken.spec)?;
         self.commit(&parts, 1);
+        if expires_at.is_none() {
+            self.count_order(&taken.spec, at, 1);
+        }
         let key = key.map(CompactString::from);
         if let Some(key) = &key {
             self.orders.by_key.insert(key.clone(), id.clone());
@@ -357,6 +353,10 @@ impl Twin {
         self.commit(&order.parts, -1);
         let parts = self.parts(seq, parts, spec)?;
         self.commit(&parts, 1);
+        if order.expires_at.is_none() {
+            self.count_order(&order.spec, order.taken_at, -1);
+            self.count_order(spec, order.taken_at, 1);
+        }
         let changed = OrderState {
             spec: Arc::new(spec.clone()),
             parts: Arc::new(parts),
@@ -372,8 +372,10 @@ impl Twin {
     pub(crate) fn close_order(&mut self, id: &OrderId, at: Timestamp, status: OrderStatus, reason: Option<&str>) {
         let Some(order) = self.orders.by_id.get(id).filter(|order| order.status.is_open()).cloned() else { return };
         self.commit(&order.parts, -1);
-        if let Some(until) = order.expires_at {
-            self.orders.expiring.remove(&(until, id.clone()));
+        match order.expires_at {
+            Some(until) => drop(self.orders.expiring.remove(&(until, id.clone()))),
+            None if matches!(status, OrderStatus::Ended(_)) => self.forget_demand(&order),
+            None => {}
         }
         self.orders.n_open = self.orders.n_open.saturating_sub(1);
         let closed = OrderState { status, changed_at: at, reason: reason.map(Arc::from), ..order };
@@ -451,6 +453,26 @@ impl Twin {
             Ok(PartState { part: part.clone(), position, reserved: 0, issued: 0 })
         };
         parts.iter().map(state).collect()
+    }
+
+    /// Counts what an order wants as demand of its site, or no longer.
+    fn count_order(&mut self, spec: &OrderSpec, taken_at: Timestamp, sign: i64) {
+        let at = spec.wanted_at.map_or(taken_at, |wanted| wanted.max(taken_at));
+        for line in &spec.lines {
+            if let Some(position) = self.stock_of(&spec.site, &line.sku) {
+                self.count_demand(position, at, sign * line.pieces.0);
+            }
+        }
+    }
+
+    /// What of an order that ended was not issued is no demand.
+    fn forget_demand(&mut self, order: &OrderState) {
+        let mut spec = OrderSpec::clone(&order.spec);
+        for (n, line) in spec.lines.iter_mut().enumerate() {
+            let parts = order.parts.iter().filter(|part| part.part.line as usize == n);
+            line.pieces = Pieces((line.pieces.0 - parts.map(|part| part.issued).sum::<i64>()).max(0));
+        }
+        self.count_order(&spec, order.taken_at, -1);
     }
 
     fn commit(&mut self, parts: &[PartState], sign: i64) {

@@ -3,8 +3,10 @@
 //!
 //! Everything that grows with the stream has a bound, stated at its field.
 
+use crate::demand_book::DemandBooks;
 use crate::order::Orders;
 use crate::structure::Structure;
+use crate::supply::Supply;
 use compact_str::CompactString;
 use firmware_schemas::command::CommandFrame;
 use firmware_schemas::fact::{AlertId, AlertSubject, QuarantineId, RefusedBy, SeriesId, Severity};
@@ -543,6 +545,10 @@ pub struct Twin {
     pub command_order: OrdMap<u64, CommandId>,
     /// Customers' orders, and what is promised.
     pub orders: Orders,
+    /// What was asked for, by position and week.
+    pub demand: DemandBooks,
+    /// The policy of replenishment, proposals, and orders to suppliers and other sites.
+    pub supply: Supply,
     /// The graph and what is computed from it; not state, so not kept.
     #[serde(skip)]
     pub structure: Arc<Structure>,

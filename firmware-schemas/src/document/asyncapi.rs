@@ -232,7 +232,7 @@ fn golden(channel: Channel) -> &'static [Golden] {
         Channel::Reported => golden!("reported-settings"),
         Channel::Ack => golden!("ack-done", "ack-rejected"),
         Channel::Desired => golden!("desired-settings"),
-        Channel::Command => golden!("command-go-to", "command-carry", "command-rebirth"),
+        Channel::Command => golden!("command-go-to", "command-carry", "command-deliver", "command-rebirth"),
     }
 }
 

@@ -10,6 +10,7 @@ use firmware_schemas::id::*;
 use firmware_schemas::network::*;
 use firmware_schemas::order::*;
 use firmware_schemas::quantity::*;
+use firmware_schemas::supply::*;
 use firmware_schemas::telemetry::*;
 use std::collections::BTreeMap;
 
@@ -185,6 +186,12 @@ fn actions() -> Vec<Action> {
         Action::Hold { until: Some(time(60)) },
         Action::ReportEvery { interval_secs: 30 },
         Action::Rebirth {},
+        Action::Deliver {
+            order: id("PO-7"),
+            to: id("WH-02"),
+            due_at: time(86_400),
+            lines: vec![GoodsLine { sku: id("SKU-1"), pieces: Pieces(48) }],
+        },
     ]
 }
 
@@ -331,6 +338,7 @@ fn plane_samples() -> Vec<Fact> {
     facts.push(Fact::AlertAcknowledged { id: AlertId(1), at: time(2), by, note: None });
     facts.push(Fact::AlertCleared { id: AlertId(1), at: Timestamp::MAX });
     facts.extend(order_samples());
+    facts.extend(supply_samples());
     facts
 }
 
@@ -388,6 +396,109 @@ fn order_samples() -> Vec<Fact> {
             reason: Some("not wanted".into()),
         },
         Fact::OrderEnded { at: time(3), order: id("R-7"), how: OrderEnd::Expired, reason: None },
+    ]
+}
+
+fn reasons() -> Vec<ProposalReason> {
+    let (from, to) = (10, 12);
+    let mut all = vec![
+        ProposalReason::Horizon { lead_days: 3, cover_days: 7 },
+        ProposalReason::Forecast { mean: 16.5, deviation: 4.25 },
+        ProposalReason::OnHand { pieces: 10 },
+        ProposalReason::InTransit { pieces: 3 },
+        ProposalReason::Reserved { pieces: 2 },
+        ProposalReason::Backorders { pieces: 1 },
+        ProposalReason::Target { pieces: 18, level_permille: 980 },
+        ProposalReason::Need { pieces: 7 },
+        ProposalReason::Shared { wanted: 10, given: 7, priority: 2 },
+        ProposalReason::EconomicLot { from, to },
+        ProposalReason::PriceBreak { from, to, price_minor: 95 },
+        ProposalReason::Risk { short_permille: 12, without_permille: 700, short_pieces: 0.25 },
+    ];
+    for mode in [PlanningMode::Automatic, PlanningMode::Proposed, PlanningMode::Off] {
+        all.push(ProposalReason::Due { mode, next_days: 1 });
+    }
+    use SourceChoice::{Cheapest, Only, Priority, RestOfNeed, TransferFirst};
+    for why in [Only, Priority, Cheapest, TransferFirst, RestOfNeed] {
+        all.push(ProposalReason::Source { from: id("WH-01"), of: 2, why });
+    }
+    for rule in [RoundedTo::Minimum, RoundedTo::Multiple, RoundedTo::Pallet, RoundedTo::Container] {
+        all.push(ProposalReason::Rounded { rule, from, to });
+    }
+    for why in [JointAim::Minimum, JointAim::Truck] {
+        all.push(ProposalReason::Joint { why, from, to });
+    }
+    for limit in [CutBy::Source, CutBy::Supplier, CutBy::Site, CutBy::Budget, CutBy::Truck, CutBy::ShelfLife] {
+        all.push(ProposalReason::Cut { limit, from, to });
+    }
+    all
+}
+
+fn supply_samples() -> Vec<Fact> {
+    let proposal = |kind: SupplyKind, class: AbcClass| ProposalSpec {
+        site: id("WH-01"),
+        sku: id("SKU-1"),
+        from: id("SUP-2"),
+        kind,
+        pieces: Pieces(48),
+        cost_minor: MinorUnits(4_560),
+        due_at: time(86_400),
+        next_review_at: time(172_800),
+        mode: PlanningMode::Proposed,
+        class,
+        reasons: reasons(),
+    };
+    let order = |kind: SupplyKind| SupplyOrderSpec {
+        order: id("PO-7"),
+        kind,
+        from: id("SUP-2"),
+        to: id("WH-01"),
+        due_at: time(86_400),
+        lines: vec![SupplyLineSpec {
+            sku: id("SKU-1"),
+            pieces: Pieces(48),
+            cost_minor: MinorUnits(4_560),
+            proposal: Some(ProposalId(3)),
+        }],
+    };
+    let (by, note) = (Some("Li Na".to_owned()), Some("as agreed".to_owned()));
+    let position = Some((id("WH-01"), id("SKU-1")));
+    let document = Some(r#"{"mode":"off"}"#.to_owned());
+    let week = |pieces: Option<Pieces>| OverriddenWeek { week: time(0), pieces, statistical_milli: 12_345 };
+    vec![
+        Fact::ReplenishmentDecided { at: time(0), by: by.clone(), position, document },
+        Fact::ReplenishmentDecided { at: time(0), by: None, position: None, document: None },
+        Fact::Planned {
+            at: time(1),
+            is_first: true,
+            proposals: vec![
+                proposal(SupplyKind::Purchase, AbcClass::A),
+                proposal(SupplyKind::Transfer, AbcClass::B),
+                proposal(SupplyKind::Purchase, AbcClass::C),
+            ],
+        },
+        Fact::Planned { at: time(1), is_first: false, proposals: Vec::new() },
+        Fact::ProposalDecided {
+            at: time(2),
+            id: ProposalId(3),
+            decision: Decision::Approve,
+            by: by.clone(),
+            note: note.clone(),
+        },
+        Fact::ProposalDecided { at: time(2), id: ProposalId(4), decision: Decision::Reject, by: None, note: None },
+        Fact::SupplyOrderPlaced { at: time(3), order: order(SupplyKind::Purchase) },
+        Fact::SupplyOrderPlaced { at: time(3), order: order(SupplyKind::Transfer) },
+        Fact::SupplyOrderCancelled { at: time(4), order: id("PO-7"), reason: note.clone() },
+        Fact::SupplyOrderConfirmed { at: time(4), order: id("PO-7"), due_at: Some(time(90_000)) },
+        Fact::DemandGiven { site: id("WH-01"), sku: id("SKU-1"), from: time(0), weeks: vec![(12, 0), (0, 7)] },
+        Fact::ForecastOverridden {
+            at: time(5),
+            site: id("WH-01"),
+            sku: id("SKU-1"),
+            by,
+            note,
+            weeks: vec![week(Some(Pieces(20))), week(None)],
+        },
     ]
 }
 

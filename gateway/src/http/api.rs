@@ -11,7 +11,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::{FromRequestParts, RawPathParams, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, delete, get, post, put};
 use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
@@ -41,6 +41,21 @@ impl<R> From<R> for Answer<R> {
     fn from(body: R) -> Self {
         Self { status: StatusCode::OK, location: None, body }
     }
+}
+
+/// What is changed as a whole, by those who have seen its newest version.
+pub(super) trait Versioned {
+    /// 0 while there is none.
+    fn version(&self) -> u64;
+}
+
+/// How something versioned is changed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Change {
+    /// `PUT`: replaced.
+    Replace,
+    /// `DELETE`: taken back.
+    TakeBack,
 }
 
 /// What the document says about an endpoint, beyond its types.
@@ -164,6 +179,85 @@ impl Api {
         let responses = problems(P::names().len(), &[]);
         operation.insert("responses".into(), with(responses, [("200", ok), ("304", not_modified())]));
         self.add(about, "get", operation, route);
+    }
+
+    /// `GET` of something versioned: its tag is what a change must name.
+    pub(super) fn get_versioned<P, R, F, Answered>(&mut self, about: About, handler: F)
+    where
+        P: Params,
+        R: Versioned + Serialize + JsonSchema + Send + 'static,
+        F: Fn(Call<P>) -> Answered + Clone + Send + Sync + 'static,
+        Answered: Future<Output = Result<R, Problem>> + Send + 'static,
+    {
+        let route = get(move |State(app): State<Arc<App>>, request: Request| async move {
+            let (mut parts, _) = request.into_parts();
+            let (path, ()) = read_params(&mut parts).await?;
+            let answer = handler(Call { app, path, query: (), body: (), idempotency_key: None }).await?;
+            versioned(&answer)
+        });
+        let schema = self.answers.subschema_for::<R>().to_value();
+        let mut operation = self.operation::<P, ()>(about);
+        let ok = json!({
+            "description": "As asked for.",
+            "headers": { "ETag": { "$ref": "#/components/headers/ETag" } },
+            "content": { "application/json": { "schema": schema } },
+        });
+        operation.insert("responses".into(), with(problems(P::names().len(), &[]), [("200", ok)]));
+        self.add(about, "get", operation, route);
+    }
+
+    /// `PUT` or `DELETE` of something versioned, with the header `If-Match`. The handler is told the version that
+    /// was seen.
+    pub(super) fn change<P, B, R, F, Answered>(&mut self, about: About, change: Change, handler: F)
+    where
+        P: Params,
+        B: Input,
+        R: Versioned + Serialize + JsonSchema + Send + 'static,
+        F: Fn(Call<P, (), B>, u64) -> Answered + Clone + Send + Sync + 'static,
+        Answered: Future<Output = Result<R, Problem>> + Send + 'static,
+    {
+        let handle = move |State(app): State<Arc<App>>, request: Request| async move {
+            let (mut parts, body) = request.into_parts();
+            let (path, ()) = read_params(&mut parts).await?;
+            let seen = seen_version(&parts.headers)?;
+            let bytes = read_body(body, app.limits.body_bytes_max).await?;
+            let body = B::read(&parts.headers, &bytes)?;
+            let answer = handler(Call { app, path, query: (), body, idempotency_key: None }, seen).await?;
+            versioned(&answer)
+        };
+        let (method, route) = match change {
+            Change::Replace => ("put", put(handle)),
+            Change::TakeBack => ("delete", delete(handle)),
+        };
+        let schema = self.answers.subschema_for::<R>().to_value();
+        let input = B::document(&mut self.inputs);
+        let mut operation = self.operation::<P, ()>(about);
+        if let Some(Json::Array(parameters)) = operation.get_mut("parameters") {
+            parameters.push(json!({
+                "name": "If-Match",
+                "in": "header",
+                "required": true,
+                "description": "The `ETag` of what is to be changed, as it was read.",
+                "schema": { "type": "string", "pattern": "^\"v[0-9]{1,18}\"$" },
+                "example": "\"v0\"",
+            }));
+        }
+        if let Some(schema) = &input {
+            let content = json!({ "required": true, "content": { "application/json": { "schema": schema } } });
+            operation.insert("requestBody".into(), content);
+        }
+        let ok = json!({
+            "description": "Done, and durable.",
+            "headers": { "ETag": { "$ref": "#/components/headers/ETag" } },
+            "content": { "application/json": { "schema": schema } },
+        });
+        let mut kinds = vec![Kind::CrossSite, Kind::Conflict, Kind::Changed, Kind::Unconditional, Kind::BadHeader];
+        kinds.push(Kind::TooLarge);
+        if input.is_some() {
+            kinds.extend([Kind::BadBody, Kind::UnsupportedMediaType]);
+        }
+        operation.insert("responses".into(), with(problems(P::names().len(), &kinds), [("200", ok)]));
+        self.add(about, method, operation, route);
     }
 
     /// `GET`, answered by an axum handler with something other than one JSON value.
@@ -361,6 +455,8 @@ impl Api {
             "tags": [
                 { "name": "network", "description": "Sites, lanes, SKUs, stock, vehicles, shipments." },
                 { "name": "orders", "description": "What can be promised, what was promised, and what became of it." },
+                { "name": "replenishment", "description": "What to order, how much, from where, and why; what was ordered." },
+                { "name": "forecasts", "description": "What was asked for, and what will be." },
                 { "name": "devices", "description": "Devices, what they measured, and what they are told." },
                 { "name": "alerts", "description": "What needs a person." },
                 { "name": "quarantine", "description": "Payloads that were refused, kept with the reason." },
@@ -419,6 +515,34 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let text = text.strip_prefix('"').and_then(|text| text.strip_suffix('"')).unwrap_or(text);
     firmware_schemas::id::validate_id(text).map_err(|why| Problem::header(NAME, why.to_string()))?;
     Ok(Some(text.to_owned()))
+}
+
+/// The version in `If-Match`.
+fn seen_version(headers: &HeaderMap) -> Result<u64, Problem> {
+    let Some(value) = headers.get(header::IF_MATCH) else {
+        let detail = "this request needs the header If-Match, with the ETag of what is to be changed";
+        return Err(Problem::new(Kind::Unconditional, detail));
+    };
+    let text = value.to_str().unwrap_or_default().trim();
+    let number = text.strip_prefix("\"v").and_then(|text| text.strip_suffix('"'));
+    let is_number = |text: &&str| text.bytes().all(|b| b.is_ascii_digit()) && (1..=18).contains(&text.len());
+    number
+        .filter(is_number)
+        .and_then(|text| text.parse().ok())
+        .ok_or_else(|| Problem::header("If-Match", format!("{text:?} is no ETag of this gateway, such as \"v12\"")))
+}
+
+/// JSON with its version as a tag.
+fn versioned<R: Versioned + Serialize>(answer: &R) -> Result<Response, Problem> {
+    let bytes = serde_json::to_vec(answer)
+        .map_err(|why| Problem::new(Kind::Internal, format!("the answer cannot be written: {why}")))?;
+    let tag = format!("\"v{}\"", answer.version());
+    let headers = [(header::CONTENT_TYPE, "application/json"), (header::CACHE_CONTROL, "no-cache")];
+    let mut response = (headers, bytes).into_response();
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        response.headers_mut().insert(header::ETAG, tag);
+    }
+    Ok(response)
 }
 
 /// Reads the parameters of path and query, and says all that is wrong at once.

@@ -68,6 +68,10 @@ kinds! {
     MethodNotAllowed = "method_not_allowed", METHOD_NOT_ALLOWED, "Not with this method";
     /// It contradicts what is so. Look at how things stand, and ask anew.
     Conflict = "conflict", CONFLICT, "It contradicts what is so";
+    /// It has changed since you saw it: read it again, and ask with its new `ETag` in `If-Match`.
+    Changed = "changed", PRECONDITION_FAILED, "It has changed";
+    /// A change of this needs the header `If-Match`, with the `ETag` of what is to be changed.
+    Unconditional = "unconditional", PRECONDITION_REQUIRED, "Say what you have seen";
     /// It was there, and is no longer kept.
     Gone = "gone", GONE, "It is no longer kept";
     /// The body is larger than this gateway takes.
@@ -159,6 +163,7 @@ impl From<RequestError> for Problem {
         let kind = match &why {
             RequestError::NotFound { .. } => Kind::NotFound,
             RequestError::Conflict(_) => Kind::Conflict,
+            RequestError::Changed(_) => Kind::Changed,
             RequestError::Unavailable(_) => Kind::Unavailable,
         };
         Self::new(kind, why.to_string())

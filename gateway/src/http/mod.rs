@@ -21,13 +21,16 @@ mod alerts;
 mod bulk;
 mod commands;
 mod docs;
+mod forecasts;
 mod operations;
 mod orders;
 mod page;
 mod quarantine;
 mod readings;
+mod replenishment;
 mod serve;
 mod snapshot;
+mod supply;
 mod twin;
 mod what_if;
 
@@ -41,6 +44,7 @@ use crate::caller::Presence;
 use crate::control::{Reply, Request, RequestError};
 use crate::instrument::{Health, Metrics};
 use crate::journal::JournalReader;
+use crate::planning::Planner;
 use crate::ports::Clock;
 use crate::store::Store;
 use crate::what_if::WhatIf;
@@ -146,6 +150,8 @@ pub struct App {
     pub reads: Arc<Semaphore>,
     /// What-if experiments.
     pub what_if: Arc<WhatIf>,
+    /// Forecasts and replenishment.
+    pub planner: Arc<Planner>,
     /// Permits for those who follow operations; [`App::followers`] makes it.
     pub followers: Arc<Semaphore>,
 }
@@ -223,6 +229,9 @@ pub fn router(app: App) -> Router {
     readings::add_to(&mut api);
     commands::add_to(&mut api);
     orders::add_to(&mut api);
+    replenishment::add_to(&mut api);
+    supply::add_to(&mut api);
+    forecasts::add_to(&mut api);
     alerts::add_to(&mut api);
     quarantine::add_to(&mut api);
     stream::add_to(&mut api);
@@ -252,9 +261,10 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     (!origins.is_empty()).then(|| {
         CorsLayer::new()
             .allow_origin(origins)
-            .allow_methods([Method::GET, Method::POST])
+            .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
             .allow_headers([
                 header::CONTENT_TYPE,
+                header::IF_MATCH,
                 header::IF_NONE_MATCH,
                 HeaderName::from_static("idempotency-key"),
                 HeaderName::from_static("last-event-id"),

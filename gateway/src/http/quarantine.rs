@@ -110,7 +110,7 @@ async fn redrive(call: Call<QuarantinePath>) -> Result<Answer<Redriven>, Problem
     };
     let (outcome, reason) = match app.ask(Request::Redrive { id, payload }).await? {
         Reply::Done => (RedriveOutcome::Taken, None),
-        Reply::Already | Reply::Orders(_) => (RedriveOutcome::Already, None),
+        Reply::Already | Reply::Orders(_) | Reply::Placed(_) => (RedriveOutcome::Already, None),
         Reply::RefusedAgain(reason) => (RedriveOutcome::RefusedAgain, Some(reason)),
     };
     Ok(Redriven { id, outcome, reason }.into())

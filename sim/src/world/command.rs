@@ -3,18 +3,18 @@
 use super::calendar::{minutes, secs};
 use super::device::Reach;
 use super::queue::{Event, Rank};
-use super::stock::nanos;
+use super::stock::{Delivery, nanos};
 use super::vehicle::{Mission, Place};
 use super::{Message, World};
 use firmware_schemas::codec;
 use firmware_schemas::command::{Action, CommandFrame, DesiredFrame};
-use firmware_schemas::id::{CommandId, LaneId, MetricName, ShipmentId, SiteId};
-use firmware_schemas::telemetry::{AckFrame, Outcome, ReportedFrame, Setting, Value};
+use firmware_schemas::id::{CommandId, LaneId, MetricName, OrderId, ShipmentId, SiteId};
+use firmware_schemas::telemetry::{AckFrame, GoodsLine, Outcome, ReportedFrame, Setting, Value};
 use firmware_schemas::topic::{Channel, Topic};
 use std::collections::BTreeMap;
 
 /// The most commands that wait for a device that is out of reach; then the oldest is lost.
-const INBOX_MAX: usize = 32;
+const INBOX_MAX: usize = 1_024;
 /// How many answered commands a device remembers, so as not to obey twice.
 const ANSWERED_MAX: usize = 64;
 /// The setting that devices know.
@@ -132,8 +132,32 @@ impl World {
                 Err(why) => why,
             },
             Action::GoTo { site, lane } => self.send_vehicle(device, id, &site, lane.as_ref(), &[]),
+            Action::Deliver { order, to, lines, .. } => self.deliver(device, order, &to, &lines),
             Action::Carry { shipments, to, lane } => self.send_vehicle(device, id, &to, lane.as_ref(), &shipments),
         }
+    }
+
+    /// A site begins with an order at once, and has it sent as soon as it can.
+    fn deliver(&mut self, device: u32, order: OrderId, to: &SiteId, lines: &[GoodsLine]) -> Verdict {
+        let no = |why: &'static str| (Outcome::Rejected, Some(why));
+        let seller = self.devices[device as usize].site;
+        let Some(buyer) = self.site_index.get(to).copied() else { return no("unknown site") };
+        if buyer == seller {
+            return no("it is here");
+        }
+        let sku = |line: &GoodsLine| Some((*self.sku_index.get(&line.sku)?, line.pieces.0));
+        let known: Option<Vec<(u32, i64)>> = lines.iter().map(sku).collect();
+        let Some(lines) = known else { return no("unknown SKU") };
+        if lines.is_empty() || lines.iter().any(|(_, pieces)| *pieces < 1) {
+            return no("nothing to deliver");
+        }
+        if self.way_of_goods(seller, buyer).is_none() {
+            return no("no way leads there");
+        }
+        let serial = self.next_serial();
+        self.deliveries.insert(serial, Delivery { order, seller, buyer, lines });
+        self.queue.plan(self.now, Rank::Review, self.sites[seller as usize].height, Event::Told(serial));
+        (Outcome::Accepted, None)
     }
 
     fn steered(&self, device: u32) -> Result<u32, Verdict> {

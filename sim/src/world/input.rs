@@ -138,6 +138,8 @@ pub struct WorldConfig {
     pub patience: Duration,
     /// Lets something of each kind go wrong within the first minutes, for people who watch.
     pub demo_story: bool,
+    /// Sites order from their sources by their own reorder points; else only what they are told to is delivered.
+    pub sites_order: bool,
 }
 
 impl WorldConfig {
@@ -153,6 +155,7 @@ impl WorldConfig {
             make_time: Duration::from_secs(2 * 86_400),
             patience: Duration::from_secs(7 * 86_400),
             demo_story: false,
+            sites_order: true,
         }
     }
 }

@@ -26,6 +26,9 @@
 //! Suppliers and factories without a policy make what is ordered; sites with a policy but no source make
 //! what they need.
 //!
+//! A warehouse system that is told to deliver does so like for an order of its own customer's making. Where sites do
+//! not order by themselves (`WorldConfig::sites_order`), that is how goods move.
+//!
 //! **Mass.** Goods enter only where they are made and leave only to customers.
 
 pub(crate) mod calendar;
@@ -94,6 +97,7 @@ pub struct World {
     orders: BTreeMap<u64, stock::Order>,
     making: BTreeMap<u64, stock::Making>,
     picks: BTreeMap<u64, stock::Pick>,
+    deliveries: BTreeMap<u64, stock::Delivery>,
     shipments: BTreeMap<u64, transport::Shipment>,
     serial: u64,
     vehicles: Vec<vehicle::Vehicle>,
@@ -170,6 +174,7 @@ impl World {
             Event::Demand(zone) => self.next_demand(zone, out),
             Event::Issue(pick) => self.issue(pick, out),
             Event::Review(site) => self.review(site, out),
+            Event::Told(delivery) => self.told(delivery, out),
             Event::Carrier(lane) => self.carrier_comes(lane, out),
             Event::Answer(answer) => self.answer(answer, out),
             Event::Resend(message) => self.resend(message, out),

@@ -72,6 +72,8 @@ pub(crate) enum Event {
     Issue(u64),
     /// A site looks at its stock.
     Review(u32),
+    /// A site begins with what it was told to deliver.
+    Told(u64),
     /// A carrier comes for what waits on a lane.
     Carrier(u32),
     /// A device answers a command.

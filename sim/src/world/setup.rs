@@ -75,6 +75,7 @@ pub(super) fn world(input: &WorldInput, config: WorldConfig) -> Result<World, Wo
         orders: BTreeMap::new(),
         making: BTreeMap::new(),
         picks: BTreeMap::new(),
+        deliveries: BTreeMap::new(),
         shipments: BTreeMap::new(),
         serial: 0,
         vehicles: Vec::new(),

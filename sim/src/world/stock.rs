@@ -301,6 +301,7 @@ impl World {
                 place.back_orders.pop_front();
             }
             if let Some((reorder_point, up_to)) = place.policy
+                && (self.config.sites_order || place.source.is_none())
                 && place.position() <= reorder_point
                 && place.position() < up_to
             {
@@ -311,19 +312,26 @@ impl World {
         for group in wanted.chunk_by(|a, b| a.0 == b.0) {
             let lines: Vec<_> = group.iter().map(|(_, sku, pieces)| (*sku, *pieces)).collect();
             match group[0].0 {
-                Some(source) => self.order_from(source, site, &lines, true, out),
+                Some(source) => self.order_from(source, site, &lines, Telling::News, out),
                 None => self.make(site, &lines, true, 1.0, out),
             }
         }
     }
 
-    /// Orders goods from `seller` for `buyer`, and says so unless the order is an old one.
+    /// Begins with what a site was told to deliver.
+    pub(super) fn told(&mut self, serial: u64, out: &mut Vec<Message>) {
+        if let Some(Delivery { order, seller, buyer, lines }) = self.deliveries.remove(&serial) {
+            self.order_from(seller, buyer, &lines, Telling::Told(order), out);
+        }
+    }
+
+    /// Orders goods from `seller` for `buyer`.
     pub(super) fn order_from(
         &mut self,
         seller: u32,
         buyer: u32,
         lines: &[(u32, i64)],
-        announce: bool,
+        telling: Telling,
         out: &mut Vec<Message>,
     ) {
         let Some(way) = self.way_of_goods(seller, buyer) else {
@@ -333,8 +341,17 @@ impl World {
         let number = self.sites[buyer as usize].orders;
         self.sites[buyer as usize].orders += 1;
         let subject = mix(mix(self.sites[buyer as usize].subject, number), self.now as u64);
-        let id = order_id(&format!("po-{subject:016x}"));
-        if announce {
+        let id = match &telling {
+            Telling::Told(order) => order.clone(),
+            Telling::News | Telling::Old => order_id(&format!("po-{subject:016x}")),
+        };
+        if let Telling::Told(_) = telling {
+            for (sku, pieces) in lines {
+                let row = self.row(buyer, *sku);
+                self.rows[row].on_order += pieces;
+            }
+        }
+        if let Telling::News = telling {
             let due = self.now + hours(6) + way.before + self.lanes[way.lane as usize].promised() + way.onward;
             let mut happenings = Vec::new();
             for (sku, pieces) in lines {
@@ -449,7 +466,7 @@ impl World {
             let place = &self.rows[row as usize];
             let (site, sku, source) = (place.site, place.sku, place.source);
             match source {
-                Some(source) => self.order_from(source, site, &[(sku, pieces)], false, out),
+                Some(source) => self.order_from(source, site, &[(sku, pieces)], Telling::Old, out),
                 None => {
                     let name = mix(self.sites[site as usize].subject, subject(&[self.skus[sku as usize].id.as_str()]));
                     let part = Stream::new(self.config.seed, name, Purpose::Making, 1).uniform();
@@ -458,6 +475,25 @@ impl World {
             }
         }
     }
+}
+
+/// Who knows of an order between sites.
+pub(crate) enum Telling {
+    /// Nobody yet: the buyer says so.
+    News,
+    /// It was open when the world began.
+    Old,
+    /// Whoever told the seller to deliver, under this id.
+    Told(OrderId),
+}
+
+/// What a site was told to deliver.
+#[derive(Clone, Debug)]
+pub(crate) struct Delivery {
+    pub(crate) order: OrderId,
+    pub(crate) seller: u32,
+    pub(crate) buyer: u32,
+    pub(crate) lines: Vec<(u32, i64)>,
 }
 
 /// A span in nanoseconds, up to centuries.

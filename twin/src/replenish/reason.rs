@@ -55,6 +55,8 @@ pub enum Limit {
     Budget,
     /// A whole number of trucks.
     Truck,
+    /// What can be sold before it spoils.
+    ShelfLife,
 }
 
 /// Why items of one supplier were raised together.

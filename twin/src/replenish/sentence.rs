@@ -5,15 +5,24 @@ use super::plan::Proposal;
 use super::position::{Mode, Origin};
 use super::reason::{Gate, Limit, Reason, SourceWhy, Together};
 
+/// A name by index.
+pub type Name<'a> = &'a dyn Fn(u32) -> Option<String>;
+
 /// What sites, SKUs and suppliers are called; where a name is missing, its number stands for it.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy)]
 pub struct Names<'a> {
-    /// By index.
-    pub sites: &'a [String],
-    /// By index.
-    pub skus: &'a [String],
-    /// By index.
-    pub suppliers: &'a [String],
+    /// Of sites.
+    pub sites: Name<'a>,
+    /// Of SKUs.
+    pub skus: Name<'a>,
+    /// Of suppliers.
+    pub suppliers: Name<'a>,
+}
+
+impl Default for Names<'_> {
+    fn default() -> Self {
+        Self { sites: &|_| None, skus: &|_| None, suppliers: &|_| None }
+    }
 }
 
 /// Languages.
@@ -25,8 +34,8 @@ pub enum Language {
     Chinese,
 }
 
-fn name(names: &[String], idx: u32, kind: &str) -> String {
-    names.get(idx as usize).cloned().unwrap_or_else(|| format!("{kind} {idx}"))
+fn name(names: Name<'_>, idx: u32, kind: &str) -> String {
+    names(idx).unwrap_or_else(|| format!("{kind} {idx}"))
 }
 
 fn percent(permille: u32) -> String {
@@ -157,6 +166,7 @@ fn in_english(reason: &Reason, names: Names<'_>) -> String {
                 Limit::Site => "what the site can take in",
                 Limit::Budget => "the budget",
                 Limit::Truck => "whole trucks",
+                Limit::ShelfLife => "what can be sold before it spoils",
             };
             format!("Cut from {from} to {to} by {what}.")
         }
@@ -232,6 +242,7 @@ fn in_chinese(reason: &Reason, names: Names<'_>) -> String {
                 Limit::Site => "站点的收货能力",
                 Limit::Budget => "预算",
                 Limit::Truck => "整车数量",
+                Limit::ShelfLife => "保质期",
             };
             format!("受{what}限制，由 {from} 件减至 {to} 件。")
         }

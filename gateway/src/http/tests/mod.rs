@@ -6,6 +6,7 @@ mod orders;
 mod plane;
 mod problems;
 mod reads;
+mod replenishment;
 mod serving;
 mod streams;
 mod what_if;

@@ -8,6 +8,7 @@ use crate::http::{App, Asked, Limits, Published, router};
 use crate::instrument::{Health, Metrics, Part};
 use crate::journal::test_folder::TestFolder;
 use crate::journal::{Journal, JournalConfig, JournalReader};
+use crate::planning::Planner;
 use crate::ports::Clock;
 use crate::store::{EmbeddedStore, Point, Store, StoreConfig, Upkeep};
 use crate::what_if::{Settings, Sources, WhatIf};
@@ -72,6 +73,8 @@ pub(super) struct Plane {
     pub(super) router: Router,
     /// Its thread is not started.
     pub(super) what_if: Arc<WhatIf>,
+    /// Nor is its.
+    pub(super) planner: Arc<Planner>,
     tenant: TenantId,
     _folder: TestFolder,
 }
@@ -197,6 +200,12 @@ impl Plane {
             Arc::new(Folder::open(folder.path().join("what-if")).unwrap()),
         )
         .unwrap();
+        let planner = Planner::new(
+            crate::planning::Settings { every: None, threads: 2 },
+            published.clone(),
+            clock.clone(),
+            requests.clone(),
+        );
         let router = router(App {
             tenant: tenant.clone(),
             published: published.clone(),
@@ -209,12 +218,24 @@ impl Plane {
             metrics: Arc::new(Metrics::new()),
             reads: App::reads(&limits),
             what_if: what_if.clone(),
+            planner: planner.clone(),
             followers: App::followers(&limits),
             limits,
         });
         let core = Mutex::new(Core { control, journal });
-        let plane =
-            Arc::new(Self { core, store, published, hub, health, clock, router, what_if, tenant, _folder: folder });
+        let plane = Arc::new(Self {
+            core,
+            store,
+            published,
+            hub,
+            health,
+            clock,
+            router,
+            what_if,
+            planner,
+            tenant,
+            _folder: folder,
+        });
         plane.step(Event::NetworkGiven(facts(network)));
         let weak = Arc::downgrade(&plane);
         tokio::spawn(async move {
@@ -312,6 +333,26 @@ impl Plane {
             request = request.header("Content-Type", "application/json");
         }
         self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+}
+
+impl Plane {
+    /// Changes something versioned.
+    pub(super) async fn change(&self, method: &str, path: &str, tag: &str, body: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        if !tag.is_empty() {
+            request = request.header("If-Match", tag);
+        }
+        if !body.is_empty() {
+            request = request.header("Content-Type", "application/json");
+        }
+        self.send(request.body(Body::from(body.to_owned())).unwrap()).await
+    }
+
+    /// A planning run, on a thread that may block.
+    pub(super) async fn plan(&self) {
+        let planner = self.planner.clone();
+        tokio::task::spawn_blocking(move || planner.run_once()).await.unwrap();
     }
 }
 

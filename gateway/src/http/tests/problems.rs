@@ -141,6 +141,7 @@ fn deaf(
         metrics: Arc::new(Metrics::new()),
         reads: App::reads(&limits),
         what_if: plane.what_if.clone(),
+        planner: plane.planner.clone(),
         followers: App::followers(&limits),
         limits,
     };
