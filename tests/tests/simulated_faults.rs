@@ -786,8 +786,18 @@ fn last_readings(twin: &Twin) -> BTreeMap<(String, String), (Timestamp, String)>
 fn check_same(faulty: &Twin, calm: &Twin) {
     assert_eq!(last_readings(faulty), last_readings(calm));
     assert_eq!(faulty.stock.len(), calm.stock.len());
-    for (stock, expected) in faulty.stock.iter().zip(&calm.stock) {
-        assert_eq!(stock, expected, "stock: with faults on the left, without on the right");
+    // What operators had ordered depends on what they saw.
+    let ordered = |twin: &Twin, at: usize| {
+        let stock = &twin.stock[at];
+        let ours = twin.supply.by_id.values().filter(|order| order.is_ours && order.to == stock.site);
+        ours.flat_map(|order| order.lines.iter()).any(|line| line.sku == stock.sku)
+    };
+    for (at, (stock, expected)) in faulty.stock.iter().zip(&calm.stock).enumerate() {
+        let mut stock = stock.clone();
+        if ordered(faulty, at) || ordered(calm, at) {
+            stock.on_order = expected.on_order;
+        }
+        assert_eq!(&stock, expected, "stock: with faults on the left, without on the right");
     }
     assert_eq!(faulty.reservations, calm.reservations);
     assert_eq!(faulty.shipments.len(), calm.shipments.len());

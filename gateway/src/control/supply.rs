@@ -12,7 +12,7 @@ use firmware_schemas::supply::{
 use firmware_schemas::telemetry::GoodsLine;
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use twin::state::StockIdx;
+use twin::state::{SiteIdx, StockIdx};
 use twin::supply::{ProposalStatus, SupplyOrder, SupplyStatus};
 
 /// Proposals of one fact: a long plan is many facts.
@@ -222,8 +222,18 @@ impl<T> Control<T> {
         self.twin.device_by_id.values().find(is_it).map(|at| DeviceIdx(*at))
     }
 
+    fn site_id(&self, site: SiteIdx) -> &SiteId {
+        &self.twin.sites[site.at()].spec.site
+    }
+
+    /// An order of ours of which something may come.
     fn open_supply(&self, id: &OrderId) -> Result<&SupplyOrder, RequestError> {
         let known = self.twin.supply.by_id.get(id).ok_or_else(|| not_found("supply order", id))?;
+        if !known.is_ours {
+            let why =
+                format!("order {id} was reported by {}: it is confirmed and cancelled there", self.site_id(known.to));
+            return Err(RequestError::Conflict(why));
+        }
         match known.status {
             SupplyStatus::Received => Err(RequestError::Conflict(format!("order {id} has come already"))),
             SupplyStatus::Cancelled => Err(RequestError::Conflict(format!("order {id} is cancelled"))),
