@@ -513,6 +513,8 @@ class Demo:
             for i in range(2):
                 self.devices.append([f"SCAN-{short}-{i + 1}", site, "scanner", None, 300, "scans:1:integer;battery:%:float:20..100"])
             self.devices.append([f"WMS-{short}", site, "warehouse_system", None, 300, "orders.open:1:integer"])
+        for site in cat.SUPPLIERS:
+            self.devices.append([f"ERP-{site[4:]}", site, "warehouse_system", None, 300, "orders.open:1:integer"])
         for customer in self.customers:
             if customer["shop"]:
                 self.devices.append([f"FRIDGE-{customer['site'][5:]}", customer["site"], "cold_room", None, 300, "temperature:Cel:float:1..7;door.open::boolean"])

@@ -1,10 +1,10 @@
 //! Everything together: recover, listen, run, stop in order.
 
 use crate::config::{BrokerKind, Config, ConfigError};
-use crate::control::ControlConfig;
+use crate::control::{ControlConfig, Reply, Request, RequestError};
 use crate::disk::Folder;
 use crate::http::stream::Hub;
-use crate::http::{App, Limits, Published};
+use crate::http::{App, Asked, Limits, Published};
 use crate::ingest::broker::{Broker, BrokerConfig, BrokerError, TlsListen};
 use crate::ingest::mqtt::{BrokerAddress, Link, LinkConfig, LinkError};
 use crate::ingest::outbound::{Outbound, OutboundConfig};
@@ -28,7 +28,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use tracing::info;
 use twin::network::Network;
@@ -105,6 +105,7 @@ pub struct Server {
     plane: Plane,
     experiments: Runner,
     planning: crate::planning::Runner,
+    requests: mpsc::Sender<Asked>,
     stop_feed: Option<StopFeed>,
     mqtt: Mqtt,
     http: JoinHandle<()>,
@@ -172,6 +173,7 @@ impl Server {
         let what_if = WhatIf::open(Settings::from(&config.what_if), sources, Arc::new(shelf)).map_err(kept)?;
         let limits = Limits { cors_origins: config.http.cors_origins.clone(), ..Limits::default() };
         let planner = Planner::new((&config.planning).into(), published.clone(), clock.clone(), requests.clone());
+        let asking = requests.clone();
         let app = App {
             tenant: tenant.clone(),
             published: published.clone(),
@@ -235,6 +237,7 @@ impl Server {
             plane,
             experiments,
             planning,
+            requests: asking,
             stop_feed,
             mqtt,
             http,
@@ -264,6 +267,13 @@ impl Server {
     /// The durable twin as it is now.
     pub fn published(&self) -> Arc<Published> {
         self.published.load_full()
+    }
+
+    /// Asks the plane, and waits for what follows to be durable; `None` when it has stopped.
+    pub async fn ask(&self, request: Request) -> Option<Result<Reply, RequestError>> {
+        let (reply, answer) = oneshot::channel();
+        self.requests.send(Asked { request, reply }).await.ok()?;
+        answer.await.ok()
     }
 
     /// Resolves when the plane has stopped by itself.

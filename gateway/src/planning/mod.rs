@@ -15,7 +15,7 @@ use crate::ports::Clock;
 use arc_swap::{ArcSwap, ArcSwapOption};
 use firmware_schemas::api::supply::{HeldBy, HeldCount, PlannerState, PlannerView};
 use firmware_schemas::quantity::Timestamp;
-use firmware_schemas::supply::PlanningMode;
+use firmware_schemas::supply::{PlanningMode, ProposalSpec};
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -23,9 +23,11 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
 use tracing::{info, warn};
+use twin::Twin;
 use twin::demand_book::{day_of, monday, start_of, week_of};
+use twin::order::Day;
 use twin::planning::{Forecasts, Scope, Situation, proposal_of};
-use twin::replenish::{self, Gate};
+use twin::replenish::{self, Gate, ReplenishError};
 
 /// How nice its thread is to all others (0 to 19).
 const NICE: i32 = 10;
@@ -42,7 +44,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(500);
 pub enum PlanningError {
     /// The inputs cannot be planned.
     #[error(transparent)]
-    Replenish(#[from] replenish::ReplenishError),
+    Replenish(#[from] ReplenishError),
     /// The core did not take it.
     #[error(transparent)]
     Refused(#[from] RequestError),
@@ -241,23 +243,14 @@ impl Planner {
             let today = day_of(self.clock.now());
             let forecasts = self.fresh_forecasts(twin, today);
             self.state().view.state = PlannerState::Planning;
-            let situation = Situation::of(twin, &forecasts, today, Scope::All);
-            let plan = replenish::plan(&situation.inputs, self.settings.threads)?;
-            let specs = plan.proposals.iter().map(|proposal| {
-                let sku = twin.stock[situation.positions[proposal.position].at()].sku;
-                proposal_of(twin, today, forecasts.class_of(sku), proposal)
-            });
-            let specs: Vec<_> = specs.collect();
-            let mut outcome = Outcome {
-                positions: situation.positions.len() as u64,
-                proposals: specs.len() as u64,
-                ordered: specs.iter().filter(|spec| spec.mode == PlanningMode::Automatic).count() as u64,
-                held: Vec::new(),
+            let Planned { proposals, positions, held } = planned(twin, &forecasts, today, self.settings.threads)?;
+            let outcome = Outcome {
+                positions,
+                proposals: proposals.len() as u64,
+                ordered: proposals.iter().filter(|spec| spec.mode == PlanningMode::Automatic).count() as u64,
+                held,
             };
-            let mut held: BTreeMap<HeldBy, u64> = BTreeMap::new();
-            plan.held.iter().for_each(|it| *held.entry(held_by(it.gate)).or_default() += 1);
-            outcome.held = held.into_iter().map(|(why, positions)| HeldCount { why, positions }).collect();
-            let mut rest = specs.into_iter();
+            let mut rest = proposals.into_iter();
             let mut is_first = true;
             let taken = loop {
                 let proposals: Vec<_> = rest.by_ref().take(AT_ONCE).collect();
@@ -278,7 +271,7 @@ impl Planner {
         Err(RequestError::Conflict("orders are decided on faster than they can be planned".to_owned()).into())
     }
 
-    fn fresh_forecasts(&self, twin: &twin::Twin, today: twin::order::Day) -> Arc<Forecasts> {
+    fn fresh_forecasts(&self, twin: &Twin, today: Day) -> Arc<Forecasts> {
         let known = self.forecasts.load_full();
         let is_fresh = |it: &&Arc<Forecasts>| it.first_week == week_of(today) && it.len() == twin.demand.len();
         if let Some(known) = known.as_ref().filter(is_fresh) {
@@ -300,6 +293,34 @@ impl Planner {
         self.requests.blocking_send(Asked { request, reply }).map_err(|_closed| PlanningError::Stopping)?;
         Ok(answer.blocking_recv().map_err(gone)??)
     }
+}
+
+/// The outcome of a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Planned {
+    /// What is proposed.
+    pub proposals: Vec<ProposalSpec>,
+    /// Positions that were looked at.
+    pub positions: u64,
+    /// Positions that wanted to order and may not, by why.
+    pub held: Vec<HeldCount>,
+}
+
+/// Plans all positions of a twin as of a day. Pure: the same for any number of threads.
+pub fn planned(twin: &Twin, forecasts: &Forecasts, today: Day, threads: usize) -> Result<Planned, ReplenishError> {
+    let situation = Situation::of(twin, forecasts, today, Scope::All);
+    let plan = replenish::plan(&situation.inputs, threads)?;
+    let spec = |proposal: &replenish::Proposal| {
+        let sku = twin.stock[situation.positions[proposal.position].at()].sku;
+        proposal_of(twin, today, forecasts.class_of(sku), proposal)
+    };
+    let mut held: BTreeMap<HeldBy, u64> = BTreeMap::new();
+    plan.held.iter().for_each(|it| *held.entry(held_by(it.gate)).or_default() += 1);
+    Ok(Planned {
+        proposals: plan.proposals.iter().map(spec).collect(),
+        positions: situation.positions.len() as u64,
+        held: held.into_iter().map(|(why, positions)| HeldCount { why, positions }).collect(),
+    })
 }
 
 /// A gate as the contract calls it.

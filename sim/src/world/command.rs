@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 /// The most commands that wait for a device that is out of reach; then the oldest is lost.
 const INBOX_MAX: usize = 1_024;
 /// How many answered commands a device remembers, so as not to obey twice.
-const ANSWERED_MAX: usize = 64;
+const ANSWERED_MAX: usize = 4_096;
 /// The setting that devices know.
 const REPORT_INTERVAL: &str = "report_interval_secs";
 

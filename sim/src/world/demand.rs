@@ -6,6 +6,9 @@ use super::calendar::{civil, day_start, hours, local_day, secs, weekday};
 use super::queue::{Event, Rank};
 use super::{Message, World};
 use crate::rng::{Purpose, Stream};
+use firmware_schemas::id::{SiteId, SkuId};
+use firmware_schemas::quantity::Timestamp;
+use std::collections::BTreeMap;
 
 /// What one site asks of one SKU.
 #[derive(Clone, Debug)]
@@ -60,7 +63,59 @@ impl Season {
     }
 }
 
+/// What was asked of one SKU at one site before the world began.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Where.
+    pub site: SiteId,
+    /// What.
+    pub sku: SkuId,
+    /// Pieces by week, the week before the beginning last. Weeks begin on Monday.
+    pub pieces: Vec<u32>,
+}
+
 impl World {
+    /// The Monday with which [`World::asked_before`] begins, and what customers asked for in so many weeks until the
+    /// Monday before now: the same draws as if the world had run then. What a site asks of its source is what was
+    /// asked of it.
+    pub fn asked_before(&self, weeks: u32) -> (Timestamp, Vec<Asked>) {
+        let today = local_day(self.now, 0);
+        let last = today - (today + 3).rem_euclid(7);
+        let first = last - 7 * i64::from(weeks);
+        let mut by_row: BTreeMap<u32, Vec<u32>> = BTreeMap::new();
+        for asked in &self.demand {
+            let Some(row) = asked.row else { continue };
+            let season = asked.season.map(|season| &self.seasons[season as usize]);
+            let mut pieces = vec![0_u32; weeks as usize];
+            for day in first..last {
+                let (_, month, _) = civil(day);
+                let factor = season.map_or(1.0, |s| s.weekday[weekday(day)] * s.month[month as usize - 1]);
+                let mut draw = Stream::new(self.config.seed, asked.subject, Purpose::Demand, day as u32);
+                for _ in 0..draw.poisson(asked.orders_per_day * factor) {
+                    let (_time, _order) = (draw.uniform(), draw.bits());
+                    let size = draw.order_size(asked.size, asked.size_cv2);
+                    let week = &mut pieces[((day - first) / 7) as usize];
+                    *week = week.saturating_add(u32::try_from(size).unwrap_or(0));
+                }
+            }
+            // Up the chain of sources, which has no loops; where it has, it ends.
+            let mut at = Some(row);
+            for _ in 0..8 {
+                let Some(row) = at else { break };
+                let sums = by_row.entry(row).or_insert_with(|| vec![0; weeks as usize]);
+                sums.iter_mut().zip(&pieces).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
+                let place = &self.rows[row as usize];
+                at = place.source.and_then(|source| self.row_index.get(&(source, place.sku)).copied());
+            }
+        }
+        let named = by_row.into_iter().map(|(row, pieces)| {
+            let place = &self.rows[row as usize];
+            let (site, sku) = (&self.sites[place.site as usize].id, &self.skus[place.sku as usize].id);
+            Asked { site: site.clone(), sku: sku.clone(), pieces }
+        });
+        (Timestamp::from_nanos(day_start(first, 0)), named.collect())
+    }
+
     /// Draws the orders of a day.
     pub(super) fn midnight(&mut self, zone: u32) {
         let offset = self.zones[zone as usize].offset_secs;

@@ -51,6 +51,7 @@ mod wire;
 #[cfg(test)]
 mod tests;
 
+pub use demand::Asked;
 pub use input::{FaultRates, WorldConfig, WorldError, WorldInput};
 pub use pace::{Pace, paced_target};
 pub use truth::{Totals, TrueShipment, TrueStock, Truth};
