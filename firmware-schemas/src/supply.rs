@@ -44,16 +44,16 @@ choice! {
         Waits,
     }
 }
-choice! {
-    /// A class of SKUs by the value of their demand: A makes the first four fifths, B all but the last twentieth.
-    AbcClass {
-        /// The most valuable.
-        A,
-        /// The middle.
-        B,
-        /// The rest.
-        C,
-    }
+/// A class of SKUs by the value of their demand: A makes the first four fifths, B all but the last twentieth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub enum AbcClass {
+    /// The most valuable.
+    A,
+    /// The middle.
+    B,
+    /// The rest.
+    C,
 }
 
 /// How positions are replenished. What is absent is left to what is more general: a rule for all, then the default.

@@ -29,6 +29,7 @@ use firmware_schemas::topic::{Channel, Topic, topic};
 use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 use twin::alert::{self, AlertRules};
 use twin::observe::ObserveRules;
 use twin::state::QuarantineRecord;
@@ -403,6 +404,9 @@ impl<T> Batch<T> {
 /// So many reservations end with one tick; the others with the next.
 const EXPIRED_AT_ONCE_MAX: usize = 10_000;
 
+/// An order that nobody has answered is told again after this: whoever is to send the goods may not have listened.
+const TELL_AGAIN: Duration = Duration::from_secs(300);
+
 /// The plane's mind: the working twin and what is under way.
 #[derive(Debug)]
 pub struct Control<T> {
@@ -412,6 +416,7 @@ pub struct Control<T> {
     /// Closed and handed to the journal, each with the twin as it was when it was closed.
     under_way: VecDeque<(Batch<T>, Twin)>,
     listening_since: Timestamp,
+    told_again_at: Timestamp,
     touched: Vec<Touched>,
 }
 
@@ -431,7 +436,7 @@ impl<T> Control<T> {
     /// The plane over what the journal holds already.
     pub fn new(config: ControlConfig, twin: Twin, now: Timestamp) -> Self {
         let (open, under_way) = (Batch::new(), VecDeque::new());
-        Self { config, twin, open, under_way, listening_since: now, touched: Vec::new() }
+        Self { config, twin, open, under_way, listening_since: now, told_again_at: now, touched: Vec::new() }
     }
 
     /// The twin with everything that is under way.
@@ -499,7 +504,7 @@ impl<T> Control<T> {
                 for order in self.twin.reservations_over(now, EXPIRED_AT_ONCE_MAX) {
                     self.record(Fact::OrderEnded { at: now, order, how: OrderEnd::Expired, reason: None }, now)?;
                 }
-                Ok(Vec::new())
+                Ok(self.tell_again(now))
             }
         }
     }

@@ -1,9 +1,13 @@
 //! The demo: its network, and the driver that joins a simulated world to the broker by MQTT only.
 
 use crate::clock::SystemClock;
+use crate::control::{GivenDemand, Request, RequestError};
 use crate::network::NetworkLoadError;
 use crate::ports::Clock;
-use firmware_schemas::quantity::Timestamp;
+use crate::server::Server;
+use firmware_schemas::network::SiteKind;
+use firmware_schemas::quantity::{MinorUnits, Timestamp};
+use firmware_schemas::supply::{PlanningMode, PolicyRule, ReplenishmentParameters, ReplenishmentPolicy};
 use firmware_schemas::topic::PREFIX;
 use rumqttc::{AsyncClient, Event, MqttOptions, Packet, QoS};
 use sim::world::{Message, Pace, World, WorldConfig, WorldError, WorldInput, paced_target};
@@ -52,6 +56,72 @@ pub enum DriverError {
     /// No thread.
     #[error("cannot start a thread: {0}")]
     Thread(#[from] std::io::Error),
+}
+
+/// Why the past of a world was not taken.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PastError {
+    /// The network does not make a world.
+    #[error(transparent)]
+    World(#[from] WorldError),
+    /// The policy cannot be written.
+    #[error(transparent)]
+    Policy(#[from] serde_json::Error),
+    /// The gateway does not take it.
+    #[error(transparent)]
+    Refused(#[from] RequestError),
+    /// The gateway has stopped.
+    #[error("the gateway has stopped")]
+    Stopped,
+}
+
+/// Tells a gateway what was asked for in the two years before its world began, and, where it is to order without
+/// asking, that it may.
+pub async fn give_past(
+    server: &Server,
+    input: &WorldInput,
+    config: WorldConfig,
+    automatic: bool,
+) -> Result<(), PastError> {
+    const WEEKS: u32 = 104;
+    /// Positions that the plane takes at once.
+    const AT_ONCE: usize = 500;
+    let (from, asked) = World::new(input, config)?.asked_before(WEEKS);
+    let given = asked.into_iter().map(|it| GivenDemand {
+        site: it.site,
+        sku: it.sku,
+        from,
+        weeks: it.pieces.into_iter().map(|pieces| (pieces, 0)).collect(),
+    });
+    let given: Vec<GivenDemand> = given.collect();
+    for some in given.chunks(AT_ONCE) {
+        server.ask(Request::GiveDemand(some.to_vec())).await.ok_or(PastError::Stopped)??;
+    }
+    if automatic {
+        let document = Some(serde_json::to_string(&policy())?);
+        let by = Some("portolan demo --automatic".to_owned());
+        let decide = Request::DecideReplenishment { position: None, version: 0, by, document };
+        server.ask(decide).await.ok_or(PastError::Stopped)??;
+    }
+    Ok(())
+}
+
+/// Everything is ordered without asking; warehouses look at their stock on Mondays and Thursdays, and order by the
+/// dozen, a purchase costing 25.00.
+pub fn policy() -> ReplenishmentPolicy {
+    let default = ReplenishmentParameters { mode: Some(PlanningMode::Automatic), ..Default::default() };
+    let warehouses = PolicyRule {
+        kinds: vec![SiteKind::CentralWarehouse, SiteKind::RegionalWarehouse],
+        set: ReplenishmentParameters {
+            review_weekdays: Some(vec![1, 4]),
+            multiple: Some(12),
+            order_cost_minor: Some(MinorUnits(2_500)),
+            ..Default::default()
+        },
+        ..PolicyRule::default()
+    };
+    ReplenishmentPolicy { default, rules: vec![warehouses], ..ReplenishmentPolicy::default() }
 }
 
 /// A world that runs on a thread of its own and publishes to a broker.

@@ -3,7 +3,6 @@
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
 
 use firmware_schemas::quantity::Timestamp;
-use firmware_schemas::supply::{PlanningMode, ReplenishmentParameters, ReplenishmentPolicy};
 use gateway::control::{Control, ControlConfig, Effect, Event, GivenDemand, Request};
 use gateway::planning::planned;
 use sim::world::{Message, Totals, World, WorldConfig};
@@ -54,9 +53,7 @@ impl Loop {
         });
         this.ask(Request::GiveDemand(given.collect()), start);
         if !sites_order {
-            let default = ReplenishmentParameters { mode: Some(PlanningMode::Automatic), ..Default::default() };
-            let policy = ReplenishmentPolicy { default, ..ReplenishmentPolicy::default() };
-            let document = Some(serde_json::to_string(&policy).unwrap());
+            let document = Some(serde_json::to_string(&gateway::demo::policy()).unwrap());
             this.ask(Request::DecideReplenishment { position: None, version: 0, by: None, document }, start);
         }
         this

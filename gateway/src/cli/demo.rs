@@ -26,6 +26,9 @@ pub(crate) struct Flags {
     /// Another network than the demo's own.
     #[arg(long, value_name = "FOLDER")]
     network: Option<PathBuf>,
+    /// Sites order nothing by themselves: what the gateway plans is ordered without asking.
+    #[arg(long)]
+    automatic: bool,
     /// Keep the data here and go on from it; else a new temporary folder is used and removed at the end.
     #[arg(long, value_name = "FOLDER")]
     data: Option<PathBuf>,
@@ -88,7 +91,11 @@ pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
             eprintln!();
             ((&network).into(), flags.seed)
         };
-        let world = WorldConfig { demo_story: !goes_on, ..WorldConfig::new(seed, start) };
+        let sites_order = !flags.automatic;
+        let world = WorldConfig { demo_story: !goes_on, sites_order, ..WorldConfig::new(seed, start) };
+        if !goes_on {
+            demo::give_past(&server, &input, world.clone(), flags.automatic).await.context("the world's past")?;
+        }
         let driver = Driver::start(&input, world, pace, broker).context("starting the world")?;
         // The world stops first: devices that lose their broker would only complain.
         until_signal(&server, signals, flags.stop_after.map(Duration::from_secs)).await;

@@ -1,16 +1,21 @@
 //! The command line. Exit codes: 0 ok, 1 failed, 2 usage, 3 not found, 4 conflict, 5 unreachable, 6 a check
 //! found problems.
 
+mod ask;
 mod config;
 mod demo;
 mod doctor;
+mod forecast;
 mod import;
 #[cfg(feature = "influxdb2")]
 mod import_influx;
 #[cfg(feature = "influxdb2")]
 mod influx;
 mod network;
+mod order;
+mod replenish;
 mod serve;
+mod stock;
 mod verify;
 mod what_if;
 
@@ -86,6 +91,18 @@ enum Command {
     /// Ask what would be: run the network forward in scenarios, from now, from the past, or from its folder.
     #[command(name = "whatif", subcommand)]
     WhatIf(what_if::Command),
+    /// Orders and reservations of a running gateway, and what can be promised.
+    #[command(subcommand)]
+    Order(order::Command),
+    /// What is where, and what was asked for.
+    #[command(subcommand)]
+    Stock(stock::Command),
+    /// What to order, how much, from where, and why.
+    #[command(subcommand)]
+    Replenish(replenish::Command),
+    /// What will be asked for.
+    #[command(subcommand)]
+    Forecast(forecast::Command),
     /// Bring in data from elsewhere.
     #[command(subcommand)]
     Import(import::Command),
@@ -132,6 +149,10 @@ pub(crate) fn run() -> ExitCode {
         Command::Config(command) => config::run(&configured, &command),
         Command::Network(command) => network::run(&configured, &command),
         Command::WhatIf(command) => what_if::run(&configured, &command),
+        Command::Order(command) => order::run(&configured, &command),
+        Command::Stock(command) => stock::run(&configured, &command),
+        Command::Replenish(command) => replenish::run(&configured, &command),
+        Command::Forecast(command) => forecast::run(&configured, &command),
         Command::Import(command) => import::run(&configured, &command),
         #[cfg(feature = "influxdb2")]
         Command::Influx(command) => influx::run(&configured, &command),

@@ -1,6 +1,6 @@
 //! Replenishment: the policy, proposals and what is decided on them, orders to suppliers and other sites.
 
-use super::{Broken, Control, Reply, RequestError, not_found};
+use super::{Broken, Control, Effect, Reply, RequestError, TELL_AGAIN, not_found};
 use firmware_schemas::command::{Action, CommandFrame};
 use firmware_schemas::fact::{DeviceIdx, Fact};
 use firmware_schemas::id::{CommandId, OrderId, SiteId, SkuId};
@@ -210,6 +210,25 @@ impl<T> Control<T> {
             self.record(Fact::CommandIssued { device, command: frame }, now)?;
         }
         Ok(order)
+    }
+
+    /// The commands of orders that were placed a while ago and that nobody has answered. What is sent is durable.
+    pub(super) fn tell_again<U>(&mut self, now: Timestamp) -> Vec<Effect<U>> {
+        if now < self.told_again_at.saturating_add(TELL_AGAIN) {
+            return Vec::new();
+        }
+        self.told_again_at = now;
+        let supply = &self.twin.supply;
+        let open = supply.open_to.keys().filter_map(|(_, id)| Some((id, supply.by_id.get(id)?)));
+        let waiting = open.filter(|(_, order)| {
+            order.is_ours && order.status == SupplyStatus::Placed && order.placed_at.saturating_add(TELL_AGAIN) <= now
+        });
+        let commands = waiting.filter_map(|(id, _)| self.twin.commands.get(&CommandId::new(id.as_str()).ok()?));
+        let messages = commands.filter(|record| record.answer.is_none());
+        messages
+            .filter_map(|record| self.command_message(DeviceIdx(record.device), &record.frame))
+            .map(|(command, topic, payload)| Effect::Send { command, topic, payload })
+            .collect()
     }
 
     /// The device that takes orders for a site: its warehouse system, the first by id where there are several.
