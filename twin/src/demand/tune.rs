@@ -100,7 +100,7 @@ fn sample(members: Vec<&[f64]>) -> Vec<&[f64]> {
 impl Learned {
     fn from(members: &[&[f64]], family: Family, plan: &Plan) -> Self {
         let horizon = plan.steps();
-        let methods = family.methods(plan.calendar);
+        let methods = plan.methods(family);
         let aim = if family == Family::Regular { Aim::Absolute } else { Aim::RootSquared };
         let (mut windows, mut pasts, mut base, mut fulls) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for back in 1..=plan.origins {
@@ -108,7 +108,8 @@ impl Learned {
             let seen: Vec<&[f64]> =
                 members.iter().copied().filter(|y| y.len() >= cut + plan.past_min(family)).collect();
             let known: Vec<&[f64]> = seen.iter().map(|y| &y[..y.len() - cut]).collect();
-            for ((y, past), forecasts) in seen.iter().zip(&known).zip(forecasts(&known, &all_of(methods), family, plan))
+            for ((y, past), forecasts) in
+                seen.iter().zip(&known).zip(forecasts(&known, &all_of(&methods), family, plan))
             {
                 let (Some(scale), Some(scale_squared)) = (naive_error(past, plan.lag()), naive_squared_error(past))
                 else {
