@@ -75,3 +75,34 @@ pub(super) fn forecast(z: &[f64], season: usize, horizon: usize) -> Option<Vec<f
     }
     Some(mean)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn air_passengers_fly_on_as_in_box_and_jenkins() {
+        // SARIMAX(log y, (0,1,1)(0,1,1,12)) of statsmodels 0.15.0, whose optimum is theta 0.40, Theta 0.56.
+        let expected = [450.4, 425.7, 479.0, 492.4, 509.1, 583.3, 670.0, 667.1, 558.2, 497.2, 429.9, 477.2];
+        let z: Vec<f64> = super::super::smooth::tests::PASSENGERS.iter().map(|value| ln(f64::from(*value))).collect();
+        let ahead = forecast(&z, 12, 12).unwrap();
+        for (found, expected) in ahead.iter().zip(expected) {
+            assert!((exp(*found) / expected - 1.0).abs() < 0.02, "{}, not {expected}", exp(*found));
+        }
+    }
+
+    #[test]
+    fn what_repeats_itself_on_a_line_goes_on() {
+        let value = |t: usize| 0.5 * t as f64 + [3.0, -1.0, 0.0, 2.0][t % 4];
+        let z: Vec<f64> = (0..40).map(value).collect();
+        for (step, found) in forecast(&z, 4, 9).unwrap().iter().enumerate() {
+            assert!((found - value(40 + step)).abs() < 0.2, "step {step}: {found}, not {}", value(40 + step));
+        }
+    }
+
+    #[test]
+    fn less_than_two_seasons_are_too_few() {
+        assert_eq!(forecast(&[1.0; 25], 12, 3), None);
+        assert_eq!(forecast(&[1.0; 40], 1, 3), None);
+    }
+}

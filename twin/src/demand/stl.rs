@@ -129,3 +129,51 @@ fn loess(x: &[f64], at: f64, window: usize) -> f64 {
         s0 / w0
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(found: &[f64], expected: &[f64], tolerance: f64) {
+        assert_eq!(found.len(), expected.len());
+        for (a, b) in found.iter().zip(expected) {
+            assert!((a - b).abs() < tolerance, "{found:?}, not {expected:?}");
+        }
+    }
+
+    #[test]
+    fn the_season_of_air_passengers_is_that_of_statsmodels() {
+        // STL(period=12, seasonal=11, trend_jump=3, low_pass_jump=2) of statsmodels 0.15.0.
+        let y: Vec<f64> = super::super::smooth::tests::PASSENGERS.iter().map(|value| f64::from(*value)).collect();
+        let (found, _) = seasons(&y, &[12]);
+        let expected = [
+            -42.5112, -70.3456, -26.957, -18.7954, -4.6662, 61.0693, 137.3905, 133.9103, 25.4806, -33.4189, -97.4217,
+            -60.6478,
+        ];
+        check(&found[0].1[132..], &expected, 0.05);
+        check(&found[0].1[..3], &[-9.5985, 0.5251, 12.212], 0.05);
+        assert_eq!(ahead(&found, 14)[12..], found[0].1[132..134]);
+    }
+
+    #[test]
+    fn two_seasons_are_told_apart_as_by_statsmodels() {
+        // MSTL(periods=(7, 28), windows=(11, 15)) of statsmodels 0.15.0; loess at every point there.
+        let value = |t: usize| {
+            let week = 3.0 * libm::sin(core::f64::consts::TAU * t as f64 / 7.0);
+            10.0 + week + ((t * 37) % 23) as f64 / 5.0 + if t % 28 < 10 { 4.0 } else { 0.0 }
+        };
+        let y: Vec<f64> = (0..200).map(value).collect();
+        let (found, rest) = seasons(&y, &[7, 28, 150]);
+        assert_eq!(found.len(), 2, "a season that is not known twice is left out");
+        check(&found[0].1[197..], &[3.2339, 2.6253, 1.0859], 0.05);
+        check(&found[1].1[197..], &[3.7388, 2.3805, 0.4644], 0.05);
+        check(&[rest[9] + found[0].1[9] + found[1].1[9]], &[y[9]], 1e-9);
+    }
+
+    #[test]
+    fn a_line_is_no_season() {
+        let line: Vec<f64> = (0..60).map(|t| 5.0 + 0.5 * f64::from(t)).collect();
+        check(&seasons(&line, &[12]).0[0].1, &[0.0; 60], 1e-9);
+    }
+}

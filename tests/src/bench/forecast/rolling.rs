@@ -54,10 +54,8 @@ pub(super) fn run(folder: &Path) -> Result<Vec<Figure>> {
         (0..).map(|k| n_weeks - YEAR - k * QUARTER).take_while(|known| *known >= YEAR + QUARTER).take(8).collect();
     origins.reverse();
     let mut levels: Vec<Level> = names.iter().map(|name| Level { name, series: Vec::new() }).collect();
-    for (at, level) in of_level.iter().enumerate() {
-        let series = &mut levels[*level].series;
-        debug_assert!(at < hierarchy.len());
-        series.push(Vec::new());
+    for level in &of_level {
+        levels[*level].series.push(Vec::new());
     }
     for known in &origins {
         let outcomes = one_origin(&pairs, &hierarchy, *known)?;
