@@ -351,14 +351,14 @@ mod tests {
             network.weights.iter_mut().for_each(|weight| *weight += 0.3 * random.either_side());
             let part = part(&mut random);
             let (_, slopes) = network.slopes(&part, error);
-            for at in 0..slopes.len() {
+            for (at, slope) in slopes.iter().enumerate() {
                 let loss = |by: f32| {
                     let mut moved = network.clone();
                     moved.weights[at] += by;
                     moved.slopes(&part, error).0
                 };
                 let expected = (loss(0.01) - loss(-0.01)) / 0.02;
-                let found = f64::from(slopes[at]);
+                let found = f64::from(*slope);
                 assert!((found - expected).abs() < 2e-3, "{error:?}, weight {at}: {found}, not {expected}");
             }
         }

@@ -77,9 +77,8 @@ fn smoothed(x: &[f64], window: usize) -> Vec<f64> {
     while from + 1 < n {
         let to = (from + jump).min(n - 1);
         let next = loess(x, to as f64, window);
-        for at in from..=to {
-            let share = (at - from) as f64 / (to - from) as f64;
-            result[at] = value + share * (next - value);
+        for (past, between) in result[from..=to].iter_mut().enumerate() {
+            *between = value + past as f64 / (to - from) as f64 * (next - value);
         }
         (from, value) = (to, next);
     }
