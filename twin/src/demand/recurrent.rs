@@ -164,7 +164,7 @@ mod tests {
     }
 
     fn sight() -> Sight {
-        Sight { steps: 300, ..Sight::of(Family::Regular, Calendar::Quarters, true) }
+        Sight { steps: 1_000, ..Sight::of(Family::Regular, Calendar::Quarters, true) }
     }
 
     #[test]
