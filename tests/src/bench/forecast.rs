@@ -3,6 +3,8 @@
 //! Scores are those of the sets' own `score.py`, scaled ones in percent of their scale. The test part is read after everything has been forecast, and only to
 //! score.
 
+mod rolling;
+
 use super::{Figure, Goal, Options};
 use crate::shared;
 use anyhow::{Context, Result, ensure};
@@ -49,6 +51,9 @@ struct Series {
 }
 
 pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
+    if options.rolling {
+        return rolling::run(&options.data.clone().unwrap_or_else(|| shared::root().join("data/network/vn2")));
+    }
     let folder = options.data.clone().unwrap_or_else(|| shared::root().join("bench/forecast"));
     let mut figures = Vec::new();
     for set in &SETS {

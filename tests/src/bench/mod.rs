@@ -42,6 +42,8 @@ pub struct Options {
     pub peers: bool,
     /// A file or folder to work on instead of the benchmark's own.
     pub data: Option<PathBuf>,
+    /// A rolling year of real sales instead, for `forecast`.
+    pub rolling: bool,
     /// Demand of the weeks to play, for `vn2`.
     pub actuals: Option<PathBuf>,
 }
@@ -111,7 +113,7 @@ pub const BENCHES: &[Bench] = &[
     Bench {
         name: "forecast",
         what: "accuracy and coverage of forecasts of open series; series a second and core",
-        needs: "bench/forecast of the shared data, or --data with such files; --peers: statsforecast (tests/peers/forecasters.sh)",
+        needs: "bench/forecast of the shared data, or --data with such files; --peers: statsforecast (tests/peers/forecasters.sh); --rolling: network/vn2",
         run: forecast::run,
     },
     Bench {

@@ -23,13 +23,16 @@ struct Cli {
     /// A file or folder to work on, for the benchmarks that take one.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    /// A rolling year ahead on weekly sales, by level of aggregation, for `forecast`.
+    #[arg(long)]
+    rolling: bool,
     /// Demand of the weeks to play, by pair and week, for `vn2`.
     #[arg(long, value_name = "FILE")]
     actuals: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
-    let Cli { name, json, n, peers, data, actuals } = Cli::parse();
+    let Cli { name, json, n, peers, data, rolling, actuals } = Cli::parse();
     if name == "list" {
         for bench in BENCHES {
             println!("{:<18} {} (needs: {})", bench.name, bench.what, bench.needs);
@@ -40,7 +43,7 @@ fn main() -> ExitCode {
         eprintln!("no benchmark {name:?}; `bench list` names them");
         return ExitCode::from(2);
     };
-    let figures = match (bench.run)(&Options { n, peers, data, actuals }) {
+    let figures = match (bench.run)(&Options { n, peers, data, rolling, actuals }) {
         Ok(figures) => figures,
         Err(why) => {
             eprintln!("{name}: {why:#}");

@@ -2,9 +2,10 @@
 
 use super::maths::{exp, ln};
 use super::panel::{CommonCourse, YearPattern};
-use super::plan::{Calendar, Plan};
+use super::plan::{Calendar, Plan, Tried};
+use super::recurrent::{Recurrent, Sight};
 use super::series::{Season, classical_indices, is_seasonal, mean, naive2, scale_of, shrunken_season};
-use super::{ar, intermittent as it, many, parallel, ridge, smooth};
+use super::{airline, ar, intermittent as it, many, parallel, ridge, smooth, stl};
 
 /// A method of forecasting.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -41,6 +42,12 @@ pub enum Method {
     PanelTheta,
     /// One linear autoregression for the whole panel.
     PooledLinear,
+    /// Moving averages of steps and of seasons: ARIMA(0,1,1)(0,1,1) and (1,0,1)(0,1,1) of logarithms, averaged over their parameters.
+    MovingAverages,
+    /// Damped trend about seasons that change (MSTL), of logarithms.
+    Mstl,
+    /// One LSTM for the whole panel.
+    Lstm,
     /// Croston's method less its bias (Syntetos and Boylan).
     Sba,
     /// Teunter, Syntetos and Babai, slow.
@@ -114,17 +121,30 @@ impl Family {
                 (PanelTheta, 0.2),
             ],
             (Self::Regular, Calendar::Weeks) => &[
-                (Naive2, 0.05),
-                (YearAgo, 0.05),
-                (LogTheta, 0.05),
-                (LogDampedTrend, 0.05),
-                (ArLevel, 0.05),
-                (ArSteps, 0.1),
-                (ArStepsLong, 0.25),
-                (ArUnadjusted, 0.3),
-                (PooledLinear, 0.1),
+                (Naive2, 0.03),
+                (YearAgo, 0.03),
+                (LogTheta, 0.03),
+                (LogDampedTrend, 0.03),
+                (ArLevel, 0.03),
+                (ArSteps, 0.08),
+                (ArStepsLong, 0.23),
+                (ArUnadjusted, 0.28),
+                (PooledLinear, 0.08),
+                (MovingAverages, 0.18),
             ],
-            (Self::Regular, _) => &[
+            (Self::Regular, Calendar::Quarters) => &[
+                (SeasonalNaive, 0.0),
+                (YearAgo, 0.02),
+                (Theta, 0.08),
+                (LogTheta, 0.16),
+                (DampedTrend, 0.05),
+                (LogDampedTrend, 0.1),
+                (ArSteps, 0.13),
+                (ArUnadjusted, 0.02),
+                (ArLevel, 0.04),
+                (MovingAverages, 0.4),
+            ],
+            (Self::Regular, Calendar::Months) => &[
                 (SeasonalNaive, 0.03),
                 (YearAgo, 0.05),
                 (Theta, 0.12),
@@ -151,6 +171,29 @@ impl Family {
                 (TreesRoot, 0.0),
             ],
         }
+    }
+}
+
+/// What a method that is only tried because the plan says so is worth beside the others.
+const TRIED: f64 = 0.1;
+
+impl Plan {
+    /// The methods that are tried for a family, with what each is worth before anything is known; these add up to 1.
+    pub(super) fn methods(&self, family: Family) -> Vec<(Method, f64)> {
+        let mut methods = family.methods(self.calendar).to_vec();
+        if self.tried == Tried::Everything {
+            let further = match family {
+                Family::Regular => &[Method::MovingAverages, Method::Mstl, Method::Lstm][..],
+                Family::Irregular => &[Method::Lstm][..],
+            };
+            for method in further {
+                if methods.iter().all(|(known, _)| known != method) {
+                    methods.iter_mut().for_each(|(_, weight)| *weight *= 1.0 - TRIED);
+                    methods.push((*method, TRIED));
+                }
+            }
+        }
+        methods
     }
 }
 
@@ -232,6 +275,7 @@ struct Common {
     year: Option<YearPattern>,
     course: Option<CommonCourse>,
     linear: Option<ridge::Pooled>,
+    network: Option<Recurrent>,
     trees: Option<many::Many>,
     trees_root: Option<many::Many>,
 }
@@ -247,12 +291,12 @@ pub(super) fn forecasts(
 ) -> Vec<Vec<Vec<f64>>> {
     let (season, horizon) = (if family == Family::Regular { plan.calendar.season() } else { 1 }, plan.steps());
     let prepared = parallel::map(panel.len(), plan.threads, |at| Prepared::new(panel[at], season));
-    let common = Common::find(panel, &prepared, methods, plan);
+    let common = Common::find(panel, &prepared, methods, family, plan);
     parallel::map(panel.len(), plan.threads, |at| of_one(&prepared[at], &common, methods, season, horizon, plan))
 }
 
 impl Common {
-    fn find(panel: &[&[f64]], prepared: &[Prepared], methods: &[(Method, f64)], plan: &Plan) -> Self {
+    fn find(panel: &[&[f64]], prepared: &[Prepared], methods: &[(Method, f64)], family: Family, plan: &Plan) -> Self {
         let horizon = plan.steps();
         let uses = |method: Method| methods.iter().any(|(m, weight)| *m == method && *weight > 0.0);
         let adjusted: Vec<&[f64]> = prepared.iter().map(|one| &one.log.z[..]).collect();
@@ -267,12 +311,21 @@ impl Common {
         let of_course = [Method::CourseMean, Method::CourseImapa, Method::Trees, Method::TreesRoot];
         let course = if of_course.into_iter().any(uses) { CommonCourse::find(panel, horizon) } else { None };
         let linear = uses(Method::PooledLinear).then(|| ridge::Pooled::fit(&adjusted, POOLED_LAGS, horizon, 0.01));
+        let network = if uses(Method::Lstm) {
+            let longest = panel.iter().map(|y| y.len()).max().unwrap_or(0);
+            let sight = Sight::of(family, plan.calendar, longest >= plan.calendar.year() + horizon);
+            let raw: Vec<&[f64]> = prepared.iter().map(|one| &one.y[..]).collect();
+            let of = if family == Family::Irregular { &raw } else { &adjusted };
+            Recurrent::fit(of, horizon, sight, plan.threads)
+        } else {
+            None
+        };
         let trees = |method: Method| {
             let course = course.as_ref().filter(|_| uses(method))?;
             many::Many::fit(panel, horizon, plan.calendar.year(), course.past(), method == Method::TreesRoot)
         };
         let (trees, trees_root) = (trees(Method::Trees), trees(Method::TreesRoot));
-        Self { year, course, linear, trees, trees_root }
+        Self { year, course, linear, network, trees, trees_root }
     }
 }
 
@@ -341,6 +394,27 @@ fn of_one(
         Method::PooledLinear => match &common.linear {
             Some(linear) => log.restore(linear.forecast(&log.z)),
             None => flat(y[n - 1]),
+        },
+        Method::MovingAverages => {
+            let raw = View::new(y, Season::None, one.positive);
+            match airline::forecast(&raw.z, season, horizon) {
+                Some(forecast) => raw.restore(forecast),
+                None => naive2(y, season, horizon),
+            }
+        }
+        Method::Mstl => {
+            let raw = View::new(y, Season::None, one.positive);
+            let longer = (plan.calendar.year() > season && season > 1).then(|| plan.calendar.year());
+            let (seasons, rest) = stl::seasons(&raw.z, &[season].into_iter().chain(longer).collect::<Vec<_>>());
+            let mut forecast = smooth::average(&smooth::damped_trend(&rest, &DAMPINGS), n, horizon).0;
+            forecast.iter_mut().zip(stl::ahead(&seasons, horizon)).for_each(|(value, by)| *value += by);
+            raw.restore(forecast)
+        }
+        Method::Lstm => match &common.network {
+            // Its windows of irregular demand are taken as they are.
+            Some(network) if network.is_irregular() => network.forecast(y),
+            Some(network) => log.restore(network.forecast(&log.z)),
+            None => flat(it::imapa(y)),
         },
         Method::Sba => flat(it::sba(y, 0.1)),
         Method::Tsb => flat(it::tsb(y, 0.1, 0.15)),

@@ -40,12 +40,16 @@ mod judged;
 
 mod members;
 
+mod airline;
 mod ar;
 mod intermittent;
 mod smooth;
+mod stl;
 
+mod lstm;
 mod many;
 mod panel;
+mod recurrent;
 mod ridge;
 
 mod blend;
@@ -61,6 +65,6 @@ pub use intermittent::{adida, croston, imapa, sba, tsb};
 pub use judged::{AccuracyReport, COVERAGE, Judgement, Outcome, Overridden, Overrides, QUANTILE, ValueAdded};
 pub use members::{Family, Method};
 pub use metrics::{Accuracy, Score, naive_error, naive_squared_error, pinball};
-pub use plan::{Aim, Calendar, Plan};
+pub use plan::{Aim, Calendar, Plan, Tried};
 pub use series::{classical_indices, fill, is_seasonal, naive2};
 pub use tune::{Backtest, Tuned, tune};

@@ -50,6 +50,17 @@ pub enum Aim {
     RootSquared,
 }
 
+/// Which methods are tried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Tried {
+    /// Those that backtests have shown to be worth their time for the kind of demand.
+    #[default]
+    Usual,
+    /// For regular demand also moving averages, MSTL and an LSTM for the whole panel, for irregular demand the LSTM. A
+    /// network takes a second or so to train for every window, however few series there are.
+    Everything,
+}
+
 /// What is to be forecast, and how.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Plan {
@@ -61,13 +72,15 @@ pub struct Plan {
     pub origins: usize,
     /// Threads to work with; the results are the same for any number.
     pub threads: usize,
+    /// Which methods are tried.
+    pub tried: Tried,
 }
 
 impl Plan {
-    /// With 3 origins and one thread.
+    /// With 3 origins, one thread and the usual methods.
     #[must_use]
     pub const fn new(calendar: Calendar, horizon: usize) -> Self {
-        Self { calendar, horizon, origins: 3, threads: 1 }
+        Self { calendar, horizon, origins: 3, threads: 1, tried: Tried::Usual }
     }
 
     /// A rolling year ahead.

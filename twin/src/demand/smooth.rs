@@ -231,12 +231,12 @@ fn weights(candidates: &[Candidate], n: usize) -> Vec<f64> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::series::{Season, classical_indices};
     use super::*;
 
     /// Airline passengers by month, 1949 to 1960 (Box and Jenkins), in thousands.
-    pub(super) const PASSENGERS: [u16; 144] = [
+    pub(in super::super) const PASSENGERS: [u16; 144] = [
         112, 118, 132, 129, 121, 135, 148, 148, 136, 119, 104, 118, 115, 126, 141, 135, 125, 149, 170, 170, 158, 133,
         114, 140, 145, 150, 178, 163, 172, 178, 199, 199, 184, 162, 146, 166, 171, 180, 193, 181, 183, 218, 230, 242,
         209, 191, 172, 194, 196, 196, 236, 235, 229, 243, 264, 272, 237, 211, 180, 201, 204, 188, 235, 227, 234, 264,

@@ -100,7 +100,7 @@ fn sample(members: Vec<&[f64]>) -> Vec<&[f64]> {
 impl Learned {
     fn from(members: &[&[f64]], family: Family, plan: &Plan) -> Self {
         let horizon = plan.steps();
-        let methods = family.methods(plan.calendar);
+        let methods = plan.methods(family);
         let aim = if family == Family::Regular { Aim::Absolute } else { Aim::RootSquared };
         let (mut windows, mut pasts, mut base, mut fulls) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for back in 1..=plan.origins {
@@ -108,7 +108,8 @@ impl Learned {
             let seen: Vec<&[f64]> =
                 members.iter().copied().filter(|y| y.len() >= cut + plan.past_min(family)).collect();
             let known: Vec<&[f64]> = seen.iter().map(|y| &y[..y.len() - cut]).collect();
-            for ((y, past), forecasts) in seen.iter().zip(&known).zip(forecasts(&known, &all_of(methods), family, plan))
+            for ((y, past), forecasts) in
+                seen.iter().zip(&known).zip(forecasts(&known, &all_of(&methods), family, plan))
             {
                 let (Some(scale), Some(scale_squared)) = (naive_error(past, plan.lag()), naive_squared_error(past))
                 else {
@@ -273,7 +274,7 @@ fn running_sums(values: &[f64]) -> Vec<f64> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::plan::Calendar;
+    use super::super::plan::{Calendar, Tried};
     use super::*;
     use proptest::prelude::*;
 
@@ -349,6 +350,23 @@ mod tests {
             _ => None,
         });
         assert!(weights.clone().is_sorted_by(|a, b| a >= b) && weights.sum::<f64>() > 0.95, "{reasons:?}");
+    }
+
+    #[test]
+    fn a_plan_may_ask_for_the_network_beside_the_others() {
+        let panel = panel(30, 48, 4);
+        let plan = Plan { tried: Tried::Everything, ..Plan::new(Calendar::Quarters, 4) };
+        let tuned = tune(&views(&panel), &plan);
+        for backtest in tuned.backtests() {
+            let methods: Vec<Method> = backtest.weights.iter().map(|(method, _)| *method).collect();
+            assert!(methods.contains(&Method::Lstm), "{methods:?}");
+        }
+        let sums = [Family::Regular, Family::Irregular].map(|family| plan.methods(family).iter().map(|(_, w)| w).sum());
+        assert!(sums.iter().all(|sum: &f64| (sum - 1.0).abs() < 1e-9), "{sums:?}");
+        let usual = Plan::new(Calendar::Quarters, 4).methods(Family::Regular);
+        assert!(usual.iter().all(|(method, _)| *method != Method::Lstm));
+        let mean = tuned.forecast(&views(&panel))[0].mean().to_vec();
+        assert!(mean.iter().all(|value| (80.0..150.0).contains(value)), "{mean:?}");
     }
 
     #[test]
