@@ -672,6 +672,9 @@ mod tests {
                 CW-DAVENTRY/MUM-09: SUP-MUMBAI/MUM-10 cannot supply it: it is another SKU
                 CW-DAVENTRY/MUM-09: days of a move is 0, expected 1 to 730
                 CW-DAVENTRY/MUM-09: helps in pool 1 by other rules than CW-DAVENTRY/MUM-09
+                CW-DAVENTRY/AEG-07: min is above max
+                CW-DAVENTRY/AEG-08: scheduled levels must begin on day 0 and ascend by day
+                CW-DAVENTRY/AEG-09: scheduled levels must begin on day 0 and ascend by day
                 RW-LONDON/MUM-03: CW-DAVENTRY/MUM-02 cannot supply it: it is another SKU
                 RW-LONDON/MUM-10: CW-DAVENTRY/MUM-09 cannot supply it: it is another SKU
                 RW-MANCHESTER/MUM-03: CW-DAVENTRY/MUM-02 cannot supply it: it is another SKU

@@ -274,12 +274,17 @@ impl Trials {
     pub fn choose(&self, known: usize) -> Choice {
         let ended: Vec<usize> = (0..self.windows.len()).filter(|it| self.windows[*it] + self.weeks <= known).collect();
         let usual = self.grid.levels.len() / 2;
+        let n_classes = self.grid.classes.len() + 1;
         let mut best: Option<Choice> = None;
         for (learning, of_window) in self.grid.ways.iter().zip(&self.costs) {
             let (mut cost_minor, mut levels) = (0.0, Vec::new());
-            for class in 0..=self.grid.classes.len() {
-                let sum = |level: usize| ended.iter().map(|it| of_window[*it][class][level]).sum::<f64>();
-                let of: Vec<f64> = (0..self.grid.levels.len()).map(sum).collect();
+            let mut sums = vec![vec![0.0; self.grid.levels.len()]; n_classes];
+            for window in &ended {
+                for (sums, costs) in sums.iter_mut().zip(&of_window[*window]) {
+                    sums.iter_mut().zip(costs).for_each(|(sum, cost)| *sum += cost);
+                }
+            }
+            for of in sums {
                 let nearer = |a: &usize, b: &usize| a.abs_diff(usual).cmp(&b.abs_diff(usual));
                 let at = (0..of.len()).min_by(|a, b| of[*a].total_cmp(&of[*b]).then(nearer(a, b))).unwrap_or(usual);
                 levels.push(self.grid.levels[at]);

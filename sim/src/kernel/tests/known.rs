@@ -32,7 +32,7 @@ fn scheduled_levels_hold_from_their_day_until_the_next() {
     // Day by day: 16, 12 and 8 left; from day 3 on always up to 20; from day 6 on only at 3 or less.
     assert_eq!(orders(&[from(0, 0, 9, 1), from(3, 19, 20, 1), from(6, 3, 9, 1)]), [0, 0, 0, 16, 4, 4, 0, 0, 0, 0]);
     // An order is never smaller than the least one.
-    assert_eq!(orders(&[from(0, 17, 18, 7)]), [7, 0, 7, 0, 7, 0, 7, 7, 0, 7]);
+    assert_eq!(orders(&[from(0, 17, 18, 7)]), [7, 0, 7, 0, 7, 7, 0, 7, 0, 7]);
 }
 
 #[test]

@@ -214,7 +214,7 @@ impl Kind {
         let mut before: Option<Vec<f64>> = None;
         // The weeks before the first are forecast for their errors only.
         for week in first_week.min(4)..first_week + weeks {
-            if week > first_week && (week - first_week) % Calendar::Weeks.quarter() == 0 {
+            if week > first_week && (week - first_week).is_multiple_of(Calendar::Weeks.quarter()) {
                 tuned = tune(&until(week), &plan);
             }
             let forecasts = tuned.forecast(&until(week));

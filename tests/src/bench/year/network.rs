@@ -108,12 +108,12 @@ fn kept(lines: &[OrderLine]) -> Vec<&OrderLine> {
     let day = |line: &OrderLine| line.ordered_at.as_secs().div_euclid(86_400);
     let mut back: BTreeMap<(i64, &str, &str, i64), usize> = BTreeMap::new();
     for line in lines.iter().filter(|it| it.quantity.0 < 0) {
-        let key = (day(line), line.customer.as_str(), line.sku.as_str(), -i64::from(line.quantity.0));
+        let key = (day(line), line.customer.as_str(), line.sku.as_str(), -line.quantity.0);
         *back.entry(key).or_default() += 1;
     }
     let mut kept = Vec::new();
     for line in lines.iter().filter(|it| it.quantity.0 > 0) {
-        let key = (day(line), line.customer.as_str(), line.sku.as_str(), i64::from(line.quantity.0));
+        let key = (day(line), line.customer.as_str(), line.sku.as_str(), line.quantity.0);
         match back.get_mut(&key) {
             Some(n) if *n > 0 => *n -= 1,
             _ => kept.push(line),
