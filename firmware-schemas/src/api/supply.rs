@@ -196,6 +196,8 @@ choice! {
         BudgetSpent,
         /// All that is needed of the supplier is below its minimum.
         BelowSupplierMinimum,
+        /// The least order would not be sold before it spoils.
+        WouldSpoil,
     }
 }
 shape! {

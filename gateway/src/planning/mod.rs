@@ -333,6 +333,7 @@ pub fn held_by(gate: Gate) -> HeldBy {
         Gate::SourcesEmpty => HeldBy::SourcesEmpty,
         Gate::SiteFull => HeldBy::SiteFull,
         Gate::BudgetSpent => HeldBy::BudgetSpent,
+        Gate::WouldSpoil => HeldBy::WouldSpoil,
         Gate::BelowSupplierMinimum => HeldBy::BelowSupplierMinimum,
     }
 }

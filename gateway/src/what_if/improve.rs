@@ -358,7 +358,7 @@ fn top(policy: &Policy) -> Option<i64> {
         Policy::BaseStock { level } | Policy::EchelonBaseStock { level } => Some(*level),
         Policy::MinMax { max, .. } => Some(*max),
         Policy::ReorderLot { reorder_point, lot } => Some(reorder_point + lot),
-        Policy::Never | Policy::Forecast { .. } => None,
+        Policy::Never | Policy::Forecast { .. } | Policy::Scheduled { .. } => None,
     }
 }
 
@@ -371,6 +371,6 @@ fn levels(policy: &Policy) -> Option<LevelsView> {
         Policy::ReorderLot { reorder_point, lot } => {
             view(LevelPolicy::ReorderLot, Some(*reorder_point), None, Some(*lot))
         }
-        Policy::Never | Policy::Forecast { .. } => None,
+        Policy::Never | Policy::Forecast { .. } | Policy::Scheduled { .. } => None,
     }
 }

@@ -423,7 +423,7 @@ fn level_of(policy: &Policy) -> i64 {
         Policy::BaseStock { level } | Policy::EchelonBaseStock { level } => *level,
         Policy::MinMax { min, .. } => *min,
         Policy::ReorderLot { reorder_point, .. } => *reorder_point,
-        Policy::Never | Policy::Forecast { .. } => 0,
+        Policy::Never | Policy::Forecast { .. } | Policy::Scheduled { .. } => 0,
     }
 }
 
@@ -437,7 +437,7 @@ fn shifted(today: &Situation, by: &[i64]) -> Situation {
                 *max += by;
             }
             Policy::ReorderLot { reorder_point, .. } => *reorder_point += by,
-            Policy::Never | Policy::Forecast { .. } => {}
+            Policy::Never | Policy::Forecast { .. } | Policy::Scheduled { .. } => {}
         }
     }
     situation

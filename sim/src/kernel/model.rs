@@ -10,8 +10,8 @@ use super::routes::{Closures, Struck1, Way, Ways};
 use super::tally::{BUCKET_DAYS, Book};
 use crate::rng::{mix, subject};
 use crate::situation::{
-    Allocation, Capacity, Demand, FACTOR_ONE, Lateral, LeadTime, Origin, Policy, Rounding, Route, Situation, Smoothing,
-    Sourcing, StockPosition, Struck, Transshipment, When,
+    Allocation, Capacity, DayLevels, Demand, FACTOR_ONE, Lateral, LeadTime, Origin, Policy, Rounding, Route, Situation,
+    Smoothing, Sourcing, StockPosition, Struck, Transshipment, When,
 };
 use firmware_schemas::network::TemperatureClass;
 
@@ -132,6 +132,17 @@ pub(super) enum PolicyShape {
     Echelon,
     Exponential,
     MovingAverage(u16),
+    /// Levels by day, of the stock or of the echelon.
+    Scheduled {
+        of_echelon: bool,
+    },
+}
+
+impl PolicyShape {
+    /// Whether it looks at the stock of the whole echelon.
+    pub(super) fn is_by_echelon(self) -> bool {
+        matches!(self, Self::Echelon | Self::Scheduled { of_echelon: true })
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -199,6 +210,8 @@ pub(super) struct NodeParams {
     pub(super) start_forecast: i64,
     pub(super) weight: i64,
     pub(super) arriving: Vec<(u16, i32)>,
+    /// Levels that change, by their first day.
+    pub(super) schedule: Arc<[DayLevels]>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -603,6 +616,10 @@ impl<'a> Builder<'a> {
             backorder_permille: i32::from(p.backorder_permille.min(1_000)),
             shelf_life: sku.shelf_life_days.map_or(0, u32::from),
             arriving: p.arriving.iter().map(|a| (a.day, a.pieces as i32)).collect(),
+            schedule: match &p.policy {
+                Policy::Scheduled { levels, .. } => levels.clone(),
+                _ => Arc::from([]),
+            },
             ..NodeParams::default()
         };
         let mut mean = 0.0;
@@ -629,6 +646,8 @@ impl<'a> Builder<'a> {
                 (PolicyShape::Lots, (*reorder_point as i32, 0, (*lot).max(1) as i32))
             }
             Policy::EchelonBaseStock { level } => (PolicyShape::Echelon, (*level as i32 - 1, *level as i32, 0)),
+            // The kernel takes the levels of a day from the schedule, day 0 included.
+            Policy::Scheduled { of_echelon, .. } => (PolicyShape::Scheduled { of_echelon: *of_echelon }, never),
             Policy::Forecast { smoothing, cover_days, safety } => {
                 params.cover = (cover_days * 1_024.0) as i64;
                 params.start_forecast = (mean * 65_536.0) as i64;
@@ -652,7 +671,8 @@ impl<'a> Builder<'a> {
                 rows.len() as u32 - 1
             });
         }
-        let rounded = p.ordering.multiple > 1 || p.ordering.min > 1;
+        let has_least = params.schedule.iter().any(|it| it.least > 1);
+        let rounded = p.ordering.multiple > 1 || p.ordering.min > 1 || has_least;
         let shape = NodeShape {
             demand,
             has_factor: factor.is_some(),
@@ -825,11 +845,14 @@ fn most_pieces(situation: &Situation, days: u32) -> Option<(usize, f64)> {
                 pieces.iter().map(|pieces| f64::from(*pieces)).sum::<f64>() * factor(row)
             }
         };
-        let level = match position.policy {
-            Policy::BaseStock { level } | Policy::EchelonBaseStock { level } => level,
-            Policy::MinMax { max, .. } => max,
-            Policy::ReorderLot { reorder_point, lot } => reorder_point.saturating_add(lot),
-            Policy::Forecast { safety, .. } => safety,
+        let level = match &position.policy {
+            Policy::BaseStock { level } | Policy::EchelonBaseStock { level } => *level,
+            Policy::MinMax { max, .. } => *max,
+            Policy::ReorderLot { reorder_point, lot } => reorder_point.saturating_add(*lot),
+            Policy::Forecast { safety, .. } => *safety,
+            Policy::Scheduled { levels, .. } => {
+                levels.iter().map(|it| it.max.max(0) + it.least.max(0)).max().unwrap_or(0)
+            }
             Policy::Never => 0,
         };
         let stock = position.on_hand.saturating_add(position.backorders).saturating_add(level.max(0));

@@ -101,6 +101,7 @@ pub(super) struct Book {
     pub(super) rates: Vec<Rates>,
     pub(super) n_lanes: usize,
     pub(super) days: u32,
+    pub(super) warm_up_days: u32,
     pub(super) n_buckets: usize,
 }
 
@@ -158,6 +159,7 @@ impl Book {
             classes,
             n_lanes: s.lanes.len(),
             days,
+            warm_up_days,
             n_buckets: counted.div_ceil(BUCKET_DAYS) as usize,
             tiers,
         }
@@ -172,6 +174,7 @@ pub struct Tally {
     n_buckets: usize,
     n_lanes: usize,
     words_of_days: usize,
+    warm_up_days: u32,
     /// By cell, statistic and replication: lanes of a tile lie side by side here too.
     cells: Vec<i64>,
     /// By echelon, week, statistic and replication.
@@ -190,6 +193,7 @@ impl Tally {
             n_buckets: book.n_buckets,
             n_lanes: book.n_lanes,
             words_of_days,
+            warm_up_days: book.warm_up_days,
             cells: vec![0; n * book.cells.len() * N_STATS],
             series: vec![0; n * book.tiers.len() * book.n_buckets * SERIES.len()],
             carried: vec![[0; 3]; n * book.n_lanes],
@@ -223,9 +227,12 @@ impl Tally {
         ((tier * self.n_buckets + bucket) * SERIES.len() + series) * self.replications.len()
     }
 
-    /// Books goods that leave on lanes, with the metres on each.
+    /// Books goods that leave on lanes, with the metres on each; in the warm-up nothing is counted.
     #[inline]
     pub(super) fn carry(&mut self, replication: u32, legs: &[(u32, i64)], day: u32, grams: i64, is_cooled: bool) {
+        if day < self.warm_up_days {
+            return;
+        }
         for (lane, metres) in legs {
             let at = self.at(replication) * self.n_lanes + *lane as usize;
             let carried = &mut self.carried[at];

@@ -17,8 +17,8 @@ use super::node::{DAY_MAX, Day};
 use super::passage::Passage;
 use crate::situation::check::{LEAD_DAYS_MAX, PIECES_MAX};
 use crate::situation::{
-    Capacity, Demand, Disruption, FACTOR_ONE, Lane, Lateral, LeadTime, Ordering, Origin, Policy, PositionIndex, Review,
-    Route, Site, Situation, Source, Sourcing, StockPosition, Struck, Transshipment, When,
+    Capacity, DayLevels, Demand, Disruption, FACTOR_ONE, Lane, Lateral, LeadTime, Ordering, Origin, Policy,
+    PositionIndex, Review, Route, Site, Situation, Source, Sourcing, StockPosition, Struck, Transshipment, When,
 };
 use crate::theory::distribution::Pmf;
 use crate::world::calendar;
@@ -887,6 +887,11 @@ fn scale_policy(policy: &mut Policy, factor: f64) {
             scale(max);
         }
         Policy::ReorderLot { reorder_point, .. } => scale(reorder_point),
+        Policy::Scheduled { levels, .. } => {
+            let scaled =
+                levels.iter().map(|it| DayLevels { min: times(it.min, factor), max: times(it.max, factor), ..*it });
+            *levels = scaled.collect();
+        }
         Policy::Forecast { cover_days, safety, .. } => {
             *cover_days *= factor;
             scale(safety);

@@ -91,7 +91,7 @@ pub fn levels_toml(situation: &Situation, positions: impl IntoIterator<Item = u3
             Policy::EchelonBaseStock { level } => format!("echelon_level = {level}"),
             Policy::MinMax { min, max } => format!("min = {min}, max = {max}"),
             Policy::ReorderLot { reorder_point, lot } => format!("reorder_point = {reorder_point}, lot = {lot}"),
-            Policy::Never | Policy::Forecast { .. } => continue,
+            Policy::Never | Policy::Forecast { .. } | Policy::Scheduled { .. } => continue,
         };
         // Identifiers hold nothing that would have to be escaped.
         let (site, sku) = (&situation.sites[position.site as usize].site, &situation.skus[position.sku as usize].sku);

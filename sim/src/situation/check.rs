@@ -360,6 +360,21 @@ impl Check<'_> {
                 let holds = (1..=PIECES_MAX).contains(lot);
                 self.that(holds, whose, "lot", *lot as f64, "1 to 134217728");
             }
+            Policy::Scheduled { levels, .. } => {
+                for it in levels.iter() {
+                    self.level(whose, "min", it.min);
+                    self.level(whose, "max", it.max);
+                    self.level(whose, "least order", it.least);
+                }
+                let ascend = levels.windows(2).all(|pair| pair[0].from_day < pair[1].from_day);
+                why = if levels.iter().any(|it| it.min > it.max) {
+                    Some("min is above max")
+                } else if levels.first().is_none_or(|it| it.from_day != 0) || !ascend {
+                    Some("scheduled levels must begin on day 0 and ascend by day")
+                } else {
+                    None
+                };
+            }
             Policy::Forecast { smoothing, cover_days, safety } => {
                 self.level(whose, "safety stock", *safety);
                 self.that((0.0..=3_650.0).contains(cover_days), whose, "days to cover", *cover_days, "0 to 3650");
@@ -574,7 +589,7 @@ fn nth_supplier(position: &StockPosition, n: usize) -> Option<u32> {
 mod tests {
     use super::*;
     use crate::situation::tests::{demo, start};
-    use crate::situation::{Arrival, Assumptions, Disruption, Lateral};
+    use crate::situation::{Arrival, Assumptions, DayLevels, Disruption, Lateral};
     use crate::theory::distribution::Pmf;
     use expect_test::{Expect, expect};
     use std::sync::Arc;
@@ -602,6 +617,10 @@ mod tests {
                 positions[6].review.weekdays = 0x80;
                 positions[100].policy = Policy::MinMax { min: 3, max: 2 };
                 positions[101].policy = Policy::ReorderLot { reorder_point: 3, lot: 0 };
+                let from = |from_day, max| DayLevels { from_day, min: 3, max, least: 1 };
+                positions[130].policy = Policy::Scheduled { levels: [from(0, 2)].into(), of_echelon: false };
+                positions[131].policy = Policy::Scheduled { levels: [from(0, 3), from(0, 3)].into(), of_echelon: true };
+                positions[132].policy = Policy::Scheduled { levels: [].into(), of_echelon: true };
                 positions[102].policy = Policy::Forecast {
                     smoothing: Smoothing::MovingAverage { days: 0 },
                     cover_days: f64::INFINITY,
@@ -653,6 +672,9 @@ mod tests {
                 CW-DAVENTRY/MUM-09: SUP-MUMBAI/MUM-10 cannot supply it: it is another SKU
                 CW-DAVENTRY/MUM-09: days of a move is 0, expected 1 to 730
                 CW-DAVENTRY/MUM-09: helps in pool 1 by other rules than CW-DAVENTRY/MUM-09
+                CW-DAVENTRY/AEG-07: min is above max
+                CW-DAVENTRY/AEG-08: scheduled levels must begin on day 0 and ascend by day
+                CW-DAVENTRY/AEG-09: scheduled levels must begin on day 0 and ascend by day
                 RW-LONDON/MUM-03: CW-DAVENTRY/MUM-02 cannot supply it: it is another SKU
                 RW-LONDON/MUM-10: CW-DAVENTRY/MUM-09 cannot supply it: it is another SKU
                 RW-MANCHESTER/MUM-03: CW-DAVENTRY/MUM-02 cannot supply it: it is another SKU

@@ -253,6 +253,26 @@ pub enum Policy {
         /// Pieces on top.
         safety: i64,
     },
+    /// As [`Policy::MinMax`], by levels that change from day to day: what a planner outside made of what was known.
+    Scheduled {
+        /// By their first day, ascending, the first from day 0; each holds until the next.
+        levels: Arc<[DayLevels]>,
+        /// Whether they are levels of the echelon: this stock and all that is downstream of it.
+        of_echelon: bool,
+    },
+}
+
+/// The levels of [`Policy::Scheduled`] from a day on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayLevels {
+    /// The first day.
+    pub from_day: u32,
+    /// Order at or below it.
+    pub min: i64,
+    /// Order up to it.
+    pub max: i64,
+    /// No order is smaller; beside [`Ordering::min`], whichever is more.
+    pub least: i64,
 }
 
 /// How a forecast follows what is seen.

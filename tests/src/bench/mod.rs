@@ -17,6 +17,7 @@ mod store;
 mod stream;
 mod vn2;
 mod what_if;
+mod year;
 
 use anyhow::Result;
 use std::path::PathBuf;
@@ -121,6 +122,12 @@ pub const BENCHES: &[Bench] = &[
         what: "euros that replenishment costs on real sales, beside the organisers' benchmark and usual rules",
         needs: "network/vn2 of the shared data, or --data; --actuals: a file of the played weeks' demand",
         run: vn2::run,
+    },
+    Bench {
+        name: "year",
+        what: "40 weeks of real orders in a network under three ways to replenish, at equal fill rates",
+        needs: "data/retail of the shared data",
+        run: year::run,
     },
     Bench {
         name: "orders",

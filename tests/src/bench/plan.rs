@@ -78,6 +78,7 @@ fn position(site: u32, sku: u32) -> Position {
         review: ReviewCalendar::Every { days: 1 + below(at(16), 3) as u32, first_day: TODAY },
         sources,
         load_per_piece: 1 + below(at(17), 4) as u32,
+        shelf_life_days: None,
     }
 }
 

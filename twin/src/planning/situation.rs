@@ -195,6 +195,7 @@ fn position(
         review: if scope == Scope::All { settings.review } else { due_now(&settings, today) },
         sources,
         load_per_piece: u32::try_from(sku.mass_g.0).unwrap_or(u32::MAX).max(1),
+        shelf_life_days: sku.shelf_life_days,
     }
 }
 

@@ -8,6 +8,7 @@
 //! ```
 
 use super::demand::{DemandDistribution, Rate};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 /// Weekly sales of many series, oldest week first.
@@ -384,6 +385,39 @@ impl Errors {
             .collect();
         (spread, own)
     }
+}
+
+/// The demand of the coming `ahead` weeks, for every series, after each of some numbers of weeks known. None reads a
+/// week that was not known then; where less is known than the errors of one forecast need, nothing is expected.
+#[must_use]
+pub fn forecasts(
+    panel: &Panel,
+    learning: Learning,
+    ahead: usize,
+    weeks_known: impl IntoIterator<Item = usize>,
+) -> BTreeMap<usize, Vec<DemandDistribution>> {
+    let learned = Learned::new(panel, learning);
+    let mut rows: BTreeMap<usize, Arc<ErrorRow>> = BTreeMap::new();
+    let mut of = |known: usize| {
+        let Some(origin) = known.checked_sub(1).filter(|it| *it > ahead) else {
+            return vec![DemandDistribution::certain(0.0); panel.n_series];
+        };
+        let mut errors = Errors::default();
+        for past in origin.saturating_sub(ERROR_WEEKS + ahead)..=origin - ahead {
+            let row =
+                rows.entry(past).or_insert_with(|| Errors::row(&learned.mean(panel, past, ahead), panel, past + ahead));
+            errors.push(Arc::clone(row));
+        }
+        let (spread, own) = errors.fit(panel.n_series, learning.variance_weeks);
+        let means: Vec<Vec<f64>> = (1..=ahead).map(|ahead| learned.mean(panel, origin, ahead)).collect();
+        (0..panel.n_series)
+            .map(|series| {
+                let of: Vec<f64> = means.iter().map(|week| week[series]).collect();
+                distribution(&of, spread, own[series], learning.level_cv)
+            })
+            .collect()
+    };
+    weeks_known.into_iter().map(|known| (known, of(known))).collect()
 }
 
 /// The demand of one series: means by week ahead, and their spread.

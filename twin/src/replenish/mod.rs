@@ -3,7 +3,7 @@
 //! ```text
 //! Position ─▶ gate ─▶ horizon ─▶ requirement (lost sales on the way) ─▶ quantile = need
 //!     needs ─▶ transfers (shortage by priority) ─▶ purchases (lots, prices, rounding)
-//!           ─▶ minima and trucks of suppliers ─▶ limits: supplier, site, budget ─▶ Proposal { reasons }
+//!           ─▶ minima and trucks of suppliers ─▶ limits: shelf life, supplier, site, budget ─▶ Proposal { reasons }
 //! ```
 //!
 //! Quantities and money are integers; chances and costs of holding are floats, and come out as whole pieces.
@@ -22,7 +22,7 @@
 //!     target: Target { holding_minor_per_day: 3.0, shortage_minor: 80.0, level: None },
 //!     review: ReviewCalendar::DAILY,
 //!     sources: vec![Source::new(Origin::Supplier(0), 3)],
-//!     load_per_piece: 1,
+//!     load_per_piece: 1, shelf_life_days: Some(9),
 //! };
 //! let inputs = Inputs { today: 20_000, positions: vec![milk], suppliers: vec![Supplier::default()], ..Inputs::default() };
 //! let plan = plan(&inputs, 1)?;
@@ -32,9 +32,9 @@
 //! ```
 
 mod calendar;
+pub mod calibrate;
 mod cut;
 pub mod demand;
-pub mod fair;
 pub mod history;
 pub mod joint;
 pub mod lot;

@@ -42,6 +42,18 @@ pub(super) fn requirement(projector: &mut Projector, position: &Position, horizo
     projector.mixed(stock, &position.demand, &horizon.leads, horizon.cover_days, position.unmet)
 }
 
+/// The most pieces that an order may have so that all of it is asked for before it spoils, at the planned level:
+/// the quantile of what is missing when its shelf life is over. `None` where it does not spoil.
+pub(super) fn most_before_spoilt(projector: &mut Projector, position: &Position, horizon: &Horizon) -> Option<u64> {
+    let life = position.shelf_life_days?;
+    let stock = Stock { free: position.free(), receipts: &position.receipts };
+    let until = projector.mixed(stock, &position.demand, &horizon.leads, life.min(SHELF_LIFE_DAYS_MAX), position.unmet);
+    Some(if life == 0 { 0 } else { until.quantile(horizon.level) })
+}
+
+/// Goods that keep for longer do not spoil before they are sold.
+const SHELF_LIFE_DAYS_MAX: u32 = 3_650;
+
 /// Looks at one position. What it could spare is worked out only where somebody may ask for it.
 pub(super) fn look(projector: &mut Projector, inputs: &Inputs, position: &Position, may_give: bool) -> Need {
     let gate = if inputs.modes.of(position.site, position.class) == Mode::Off {

@@ -3,7 +3,7 @@
 use super::ReplenishError;
 use super::cut::{Measure, cut};
 use super::lot::price;
-use super::need::{Need, facts, horizon, in_parts, look, requirement};
+use super::need::{Need, facts, horizon, in_parts, look, most_before_spoilt, requirement};
 use super::position::{Inputs, Mode, Origin, Position};
 use super::projection::Projector;
 use super::purchase::purchases;
@@ -112,6 +112,7 @@ fn check(inputs: &Inputs, order: &[usize]) -> Result<(), ReplenishError> {
 /// Steps: each position by itself (gate, horizon, target, need); transfers, where what is short is divided by
 /// priority; purchases with lots, prices and rounding; minima and trucks of suppliers; limits of suppliers, sites
 /// and budget, in this order, each cutting the pieces that are worth least; last, what is below a minimum is left.
+/// Before the limits, no order is left larger than what will be sold before it spoils.
 pub fn plan(inputs: &Inputs, threads: usize) -> Result<Plan, ReplenishError> {
     let positions = &inputs.positions;
     let mut order: Vec<usize> = (0..positions.len()).collect();
@@ -158,6 +159,7 @@ pub fn plan(inputs: &Inputs, threads: usize) -> Result<Plan, ReplenishError> {
 
     let mut projector = Projector::default();
     fill_up(&mut projector, inputs, &needs, &order, &mut lines, &mut held);
+    spoils(&mut projector, inputs, &mut lines, &mut held);
     limits(&mut projector, inputs, &mut lines, &mut held);
     drop_below_minimum(inputs, &mut lines, &mut held);
     lines.retain(|line| line.quantity > 0);
@@ -197,6 +199,34 @@ fn givers(positions: &[Position], groups: &[&[usize]]) -> Vec<bool> {
         }
     }
     gives
+}
+
+/// Cuts each position's lines, the last first, to what will be sold before it spoils.
+fn spoils(projector: &mut Projector, inputs: &Inputs, lines: &mut [Line], held: &mut Vec<Held>) {
+    let mut of_position: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (idx, line) in lines.iter().enumerate() {
+        if line.quantity > 0 && inputs.positions[line.position].shelf_life_days.is_some() {
+            of_position.entry(line.position).or_default().push(idx);
+        }
+    }
+    for (at, of) in of_position {
+        let position = &inputs.positions[at];
+        let Some(most) = most_before_spoilt(projector, position, &horizon(position, inputs.today)) else { continue };
+        let mut left = most;
+        for idx in of {
+            let line = &mut lines[idx];
+            let from = line.quantity;
+            let to = if from <= left { from } else { position.sources[line.source].lot.round_down(left) };
+            left -= to;
+            if to < from {
+                line.quantity = to;
+                line.reasons.push(Reason::Cut { limit: Limit::ShelfLife, from, to });
+                if to == 0 {
+                    held.push(Held { position: at, gate: Gate::WouldSpoil });
+                }
+            }
+        }
+    }
 }
 
 /// Cuts to what suppliers give, sites take in and the budget allows.

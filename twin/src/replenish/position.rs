@@ -155,6 +155,9 @@ pub struct Position {
     pub sources: Vec<Source>,
     /// Load of a piece on a truck or in a container of its supplier, in the supplier's unit.
     pub load_per_piece: u32,
+    /// Days that pieces can be sold from the day on which they come; `None` where they do not spoil. Nothing is
+    /// ordered beyond what will be asked for until then, at the planned level.
+    pub shelf_life_days: Option<u32>,
 }
 
 impl Position {

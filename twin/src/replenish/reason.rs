@@ -23,6 +23,8 @@ pub enum Gate {
     SiteFull,
     /// The budget does not reach to its least order.
     BudgetSpent,
+    /// Its least order would not all be sold before it spoils.
+    WouldSpoil,
     /// The order with all other items of the supplier stays below its minimum.
     BelowSupplierMinimum,
 }

@@ -269,6 +269,7 @@ pub fn of_gate(gate: Gate, language: Language) -> String {
         Gate::NoSource => ("It has no source.", "没有货源。"),
         Gate::SourcesEmpty => ("No source has enough for its least order.", "各来源的可供量都不够最小订购量。"),
         Gate::SiteFull => ("The site cannot take in its least order.", "站点收货能力不足。"),
+        Gate::WouldSpoil => ("Its least order would spoil before it is sold.", "最小订购量在保质期内卖不完。"),
         Gate::BudgetSpent => ("The budget does not reach to its least order.", "预算不足。"),
         Gate::BelowSupplierMinimum => {
             ("All that is needed of the supplier is below its minimum.", "对该供应商的总需求低于其起订要求。")

@@ -1,7 +1,7 @@
 //! Known answers, by formula or by hand.
 
 use super::*;
-use crate::situation::{Allocation, Demand, Lateral, Transshipment};
+use crate::situation::{Allocation, DayLevels, Demand, Lateral, Transshipment};
 
 #[test]
 fn a_serial_chain_orders_and_ships_in_the_stated_order() {
@@ -18,6 +18,63 @@ fn a_serial_chain_orders_and_ships_in_the_stated_order() {
     assert_eq!(row(8, |d| d.backorders + d.owed), [5, 7, 5]);
     assert_eq!(row(11, |d| d.in_transit), [7, 6, 12]);
     assert_eq!(row(11, |d| d.on_hand), [3, 2, 2]);
+}
+
+#[test]
+fn scheduled_levels_hold_from_their_day_until_the_next() {
+    let from = |from_day, min, max, least| DayLevels { from_day, min, max, least };
+    let orders = |levels: &[DayLevels]| {
+        let mut s = serial(&[(2, 0, 20)], Demand::history(&[4; 10]));
+        s.positions[0].policy = Policy::Scheduled { levels: levels.into(), of_echelon: false };
+        let trace = model(s, 10).trace(1, 0);
+        (0..10).map(|day| trace.day(day, 0).ordered).collect::<Vec<_>>()
+    };
+    // Day by day: 16, 12 and 8 left; from day 3 on always up to 20; from day 6 on only at 3 or less.
+    assert_eq!(orders(&[from(0, 0, 9, 1), from(3, 19, 20, 1), from(6, 3, 9, 1)]), [0, 0, 0, 16, 4, 4, 0, 0, 0, 0]);
+    // An order is never smaller than the least one.
+    assert_eq!(orders(&[from(0, 17, 18, 7)]), [7, 0, 7, 0, 7, 7, 0, 7, 0, 7]);
+}
+
+#[test]
+fn levels_that_do_not_change_are_those_of_min_and_max() {
+    let run = |policy: Policy| {
+        let mut s = serial(&[(2, 0, 9), (3, 30, 30)], poisson(3.0));
+        s.positions[0].policy = policy;
+        model(s, 60).run(4, 0..20, Effort::default()).unwrap()
+    };
+    let same =
+        [DayLevels { from_day: 0, min: 8, max: 14, least: 1 }, DayLevels { from_day: 9, min: 8, max: 14, least: 1 }];
+    let scheduled = Policy::Scheduled { levels: same.into(), of_echelon: false };
+    assert_eq!(run(scheduled), run(Policy::MinMax { min: 8, max: 14 }));
+}
+
+#[test]
+fn what_is_carried_in_the_warm_up_is_not_counted() {
+    let departures = |warm_up_days| {
+        let mut s = serial(&[(1, 4, 4)], Demand::history(&[4; 10]));
+        let plant = s.add_site("PLANT", 1);
+        let hours = (24.0, 0.0);
+        s.lanes.push(crate::situation::Lane {
+            lane: "HAUL".parse().unwrap(),
+            from: plant,
+            to: 0,
+            mode: firmware_schemas::network::Mode::Road,
+            via: Vec::new(),
+            lead_time_h: hours.0,
+            lead_time_sd_h: hours.1,
+            distance: firmware_schemas::quantity::Metres(1_000),
+            departure_cost_minor: 0,
+            tonne_cost_minor: 0,
+            capacity_per_day: None,
+            departs_every_days: 1,
+        });
+        s.positions[0].sources[0] =
+            StockPosition::new(0, 0).from(Origin::Outside { site: Some(plant) }, Route::Lanes).sources[0].clone();
+        let tally = Model::new(Arc::new(s), 10, warm_up_days).run(1, 0..1, Effort::default()).unwrap();
+        (tally.departures(0, 0), tally.grams(0, 0))
+    };
+    assert_eq!(departures(0), (10, 40_000));
+    assert_eq!(departures(7), (3, 12_000));
 }
 
 #[test]

@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::situation::{
-    Allocation, Arrival, Capacity, Disruption, Lateral, LeadTime, Ordering, Review, Rounding, Smoothing, Source,
-    Sourcing, Struck, Transshipment, When,
+    Allocation, Arrival, Capacity, DayLevels, Disruption, Lateral, LeadTime, Ordering, Review, Rounding, Smoothing,
+    Source, Sourcing, Struck, Transshipment, When,
 };
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -33,7 +33,7 @@ fn spec() -> impl Strategy<Value = Spec> {
     let sources = prop::collection::vec((any::<u8>(), 1..6_u16, any::<u8>(), any::<bool>()), 1..3);
     (
         (0..60_i64, 0..5_i64, 0.0..6.0_f64, select(vec![1_000_u16, 0, 400])),
-        (0..7_u8, 0..70_i64, (1..5_u16, 1..128_u8), orders),
+        (0..9_u8, 0..70_i64, (1..5_u16, 1..128_u8), orders),
         (sources, 0..3_u8, 0..3_u8, prop::collection::vec((0..9_u16, 0..20_i64), 0..3), 0..6_u8),
     )
         .prop_map(|((on_hand, backorders, mean, permille), (policy, level, review, ordering), rest)| {
@@ -96,6 +96,11 @@ fn network(specs: &[Spec], extras: u16) -> Situation {
                     cover_days: 5.5,
                     safety: 4,
                 },
+                6 | 7 => {
+                    let from = |from_day, min| DayLevels { from_day, min, max: min + level / 2, least: 1 + level % 4 };
+                    let levels = [from(0, level / 3), from(6 + site, level), from(20, level / 2)];
+                    Policy::Scheduled { levels: levels.into(), of_echelon: spec.policy == 7 }
+                }
                 _ => Policy::Forecast { smoothing: Smoothing::MovingAverage { days: 6 }, cover_days: 5.0, safety: 4 },
             };
             position.review = Review { every_days: spec.review.0, first_day: 0, weekdays: spec.review.1 };

@@ -75,6 +75,9 @@ pub(super) struct Node<const W: usize> {
     cover: [i64; W],
     seen_before: Vec<V<W>>,
     incoming: Vec<V<W>>,
+    /// Levels taken from each lane's schedule so far, and the first day on which any lane has others.
+    scheduled: [u32; W],
+    levels_until: u32,
 }
 
 /// One supply in each lane.
@@ -383,7 +386,10 @@ impl<'a, const W: usize> Tile<'a, W> {
     #[inline(always)]
     fn review(&mut self, n: usize, day: u32) {
         let shape = &self.group.shape.nodes[n];
-        let any_echelon = shape.policy == PolicyShape::Echelon;
+        let any_echelon = shape.policy.is_by_echelon();
+        if matches!(shape.policy, PolicyShape::Scheduled { .. }) && day >= self.nodes[n].levels_until {
+            self.take_levels(n, day);
+        }
         let node = &mut self.nodes[n];
         node.ordered = V::ZERO;
         // Where nobody orders, what is seen is demand, and is counted there.
@@ -480,6 +486,28 @@ impl<'a, const W: usize> Tile<'a, W> {
         } else if quantity.any() {
             self.divide(n, quantity, day);
         }
+    }
+}
+
+impl<'a, const W: usize> Tile<'a, W> {
+    /// Takes the levels that hold on `day` from the schedules.
+    #[cold]
+    fn take_levels(&mut self, n: usize, day: u32) {
+        let mut until = u32::MAX;
+        for l in 0..W {
+            let params = self.params(n, l);
+            let node = &mut self.nodes[n];
+            while let Some(it) = params.schedule.get(node.scheduled[l] as usize) {
+                if it.from_day > day {
+                    until = until.min(it.from_day);
+                    break;
+                }
+                node.scheduled[l] += 1;
+                (node.trigger.0[l], node.target.0[l]) = (it.min as i32, it.max as i32);
+                node.order_min.0[l] = params.order_min.max(it.least as i32);
+            }
+        }
+        self.nodes[n].levels_until = until;
     }
 }
 

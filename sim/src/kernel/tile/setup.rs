@@ -137,6 +137,8 @@ impl<'a, const W: usize> Tile<'a, W> {
                     cover: by_lane(|l| params[l].cover),
                     seen_before: vec![start; before],
                     incoming,
+                    scheduled: [0; W],
+                    levels_until: 0,
                 }
             })
             .collect();
@@ -156,7 +158,7 @@ impl<'a, const W: usize> Tile<'a, W> {
         let key = |purpose| BlockKey::new(seed, purpose).words();
         Self {
             is_coupled: arcs.iter().any(|arc| arc.is_bounded),
-            is_by_echelon: group.shape.nodes.iter().any(|node| node.policy == PolicyShape::Echelon),
+            is_by_echelon: group.shape.nodes.iter().any(|node| node.policy.is_by_echelon()),
             helps: !group.shape.pools.is_empty(),
             model,
             group,

@@ -49,8 +49,6 @@ pub(super) struct Outcome {
     pub(super) lost: Vec<u64>,
     /// Pieces left at the end.
     pub(super) left: Vec<u64>,
-    /// Cents of each series in the weeks that orders can change.
-    pub(super) of_series: Vec<u64>,
 }
 
 impl Outcome {
@@ -71,7 +69,7 @@ pub(super) fn play(
     own_sales: bool,
 ) -> Result<Outcome> {
     let (mut known, mut state) = (known.clone(), start.clone());
-    let mut outcome = Outcome { of_series: vec![0; known.n_series()], ..Outcome::default() };
+    let mut outcome = Outcome::default();
     for (idx, week) in weeks.iter().enumerate() {
         let orders =
             if idx + FIRST_WEEK <= weeks.len() { policy.order(&known, &state) } else { vec![0; known.n_series()] };
@@ -89,10 +87,6 @@ pub(super) fn play(
             state.on_hand[series] = stock - sold;
             lost += u64::from(asked - sold);
             left += u64::from(stock - sold);
-            if idx + 1 >= FIRST_WEEK {
-                outcome.of_series[series] +=
-                    u64::from(asked - sold) * SHORTAGE_CENTS + u64::from(stock - sold) * HOLDING_CENTS;
-            }
             if own_sales {
                 told[series] = sold;
                 flags[series] = stock > asked;
@@ -245,13 +239,5 @@ impl Challenge {
 
 /// Mean sales of the weeks on sale among the last 13; 0 where there are none.
 pub(super) fn recent_mean(panel: &Panel, series: usize) -> f64 {
-    let n = panel.n_weeks();
-    let (mut sold, mut weeks) = (0.0, 0.0);
-    for week in n.saturating_sub(13)..n {
-        if panel.is_on_sale(series, week) {
-            sold += f64::from(panel.sold(series, week));
-            weeks += 1.0;
-        }
-    }
-    if weeks > 0.0 { sold / weeks } else { 0.0 }
+    twin::replenish::calibrate::recent_mean(panel, series, panel.n_weeks())
 }

@@ -8,9 +8,9 @@ mod policies;
 use super::{Figure, Goal, Options};
 use crate::shared;
 use anyhow::{Result, ensure};
-use choose::{Choice, Trials};
 use game::{Challenge, FIRST_WEEK, Outcome, Policy, WEEKS, Week, play};
 use policies::{Normal, Organisers, WeeksOfMean};
+use twin::replenish::calibrate::{Choice, Trials};
 
 /// Weeks from one window of the backtest to the next: the weeks that orders can change (3 to 8 of each window)
 /// follow on each other without a gap.
@@ -45,11 +45,11 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
     let mut windows: Vec<usize> = (WEEKS..=n_weeks.saturating_sub(WEEKS)).rev().step_by(STEP).collect();
     windows.retain(|known| *known >= choose::WEEKS_MIN);
     windows.reverse();
-    let trials = Trials::new(&challenge, &windows)?;
+    let trials = choose::trials(&challenge, &windows)?;
     figures.extend(backtest(&challenge, &trials, &windows)?);
     let choice = trials.choose(usize::MAX);
-    figures.extend(choice.figures());
-    figures.extend(game(&challenge, choice, &weeks)?);
+    figures.extend(choose::figures(&choice));
+    figures.extend(game(&challenge, &choice, &weeks)?);
     Ok(figures)
 }
 
@@ -66,19 +66,20 @@ fn others(challenge: &Challenge) -> Vec<(&'static str, Box<dyn Policy>)> {
 }
 
 /// Each window with choices made on windows that had ended before it began.
-fn backtest(challenge: &Challenge, trials: &Trials<'_>, windows: &[usize]) -> Result<Vec<Figure>> {
+fn backtest(challenge: &Challenge, trials: &Trials, windows: &[usize]) -> Result<Vec<Figure>> {
     let (mut figures, mut sums) = (Vec::new(), [0.0; 5]);
     let reported = &windows[windows.len().saturating_sub(WINDOWS)..];
     for known in reported.iter().copied() {
         let Some((past, start, weeks)) = challenge.window(known) else { continue };
         let choice = trials.choose(known);
-        let mut row = vec![("ours", euros(&play(&past, &start, &weeks, &mut choice.policy(), false)?, FIRST_WEEK))];
+        let mut row =
+            vec![("ours", euros(&play(&past, &start, &weeks, &mut choose::policy(&choice), false)?, FIRST_WEEK))];
         for (name, mut policy) in others(challenge) {
             row.push((name, euros(&play(&past, &start, &weeks, policy.as_mut(), false)?, FIRST_WEEK)));
         }
         row.push((
             "ours, seeing own sales only",
-            euros(&play(&past, &start, &weeks, &mut choice.policy(), true)?, FIRST_WEEK),
+            euros(&play(&past, &start, &weeks, &mut choose::policy(&choice), true)?, FIRST_WEEK),
         ));
         for (sum, (name, value)) in sums.iter_mut().zip(&row) {
             *sum += value;
@@ -98,9 +99,9 @@ fn backtest(challenge: &Challenge, trials: &Trials<'_>, windows: &[usize]) -> Re
 }
 
 /// The challenge itself, as many weeks as are known.
-fn game(challenge: &Challenge, choice: Choice, weeks: &[Week]) -> Result<Vec<Figure>> {
+fn game(challenge: &Challenge, choice: &Choice, weeks: &[Week]) -> Result<Vec<Figure>> {
     let mut figures = Vec::new();
-    let mut policies: Vec<(&str, Box<dyn Policy>)> = vec![("ours", Box::new(choice.policy()))];
+    let mut policies: Vec<(&str, Box<dyn Policy>)> = vec![("ours", Box::new(choose::policy(choice)))];
     policies.extend(others(challenge));
     let mut totals = Vec::new();
     for (name, mut policy) in policies {

@@ -1,10 +1,9 @@
 //! What plays the game: the policies that ours must beat, and ours.
 
+use super::choose::TERMS;
 use super::game::{Policy, State, iso_week, recent_mean};
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use twin::replenish::demand::DemandDistribution;
-use twin::replenish::history::{ErrorRow, Errors, Learned, Learning, Panel, distribution};
+use twin::replenish::calibrate::Choice;
+use twin::replenish::history::{Panel, forecasts};
 use twin::replenish::projection::{Projector, Receipt, Span, Stock, Unmet};
 
 fn up_to(target: f64, state: &State, series: usize) -> u32 {
@@ -93,93 +92,39 @@ impl Policy for Normal {
 }
 
 /// Weeks until an order comes.
-const LEAD: u32 = 2;
-/// Weeks of errors that the spread is learned from, at most.
-const ERROR_WEEKS: usize = 52;
+pub(super) const LEAD: u32 = 2;
 
 /// Expected pieces a week from which on a series is a middling and a fast mover.
 pub(super) const CLASSES: [f64; 2] = [1.0, 4.0];
 
-/// The class of a series: 0 slow, 1 middling, 2 fast.
-pub(super) fn class_of(mean: f64) -> usize {
-    CLASSES.iter().filter(|from| mean >= **from).count()
-}
-
-/// The demand of the coming weeks, for every series, after each of some numbers of weeks known. None reads a week
-/// that was not known then.
-pub(super) fn forecasts(
-    panel: &Panel,
-    learning: Learning,
-    weeks_known: impl IntoIterator<Item = usize>,
-) -> BTreeMap<usize, Vec<DemandDistribution>> {
-    let ahead = LEAD as usize + 1;
-    let learned = Learned::new(panel, learning);
-    let mut rows: BTreeMap<usize, Arc<ErrorRow>> = BTreeMap::new();
-    let mut of = |known: usize| {
-        let Some(origin) = known.checked_sub(1).filter(|it| *it > ahead) else {
-            return vec![DemandDistribution::certain(0.0); panel.n_series()];
-        };
-        let mut errors = Errors::default();
-        for past in origin.saturating_sub(ERROR_WEEKS + ahead)..=origin - ahead {
-            let row =
-                rows.entry(past).or_insert_with(|| Errors::row(&learned.mean(panel, past, ahead), panel, past + ahead));
-            errors.push(Arc::clone(row));
-        }
-        let (spread, own) = errors.fit(panel.n_series(), learning.variance_weeks);
-        let means: Vec<Vec<f64>> = (1..=ahead).map(|ahead| learned.mean(panel, origin, ahead)).collect();
-        (0..panel.n_series())
-            .map(|series| {
-                let of: Vec<f64> = means.iter().map(|week| week[series]).collect();
-                distribution(&of, spread, own[series], learning.level_cv)
-            })
-            .collect()
-    };
-    weeks_known.into_iter().map(|known| (known, of(known))).collect()
-}
-
 /// Portolan: learned demand, projected stock, and the quantile of what is missing.
-pub(super) struct Ours<'a> {
-    learning: Learning,
-    quantile: [f64; 3],
-    /// Forecasts made before, by weeks known.
-    made: Option<&'a BTreeMap<usize, Vec<DemandDistribution>>>,
+pub(super) struct Ours {
+    choice: Choice,
     projector: Projector,
 }
 
-impl<'a> Ours<'a> {
-    /// With demand learned so, and the chance of having enough of slow, middling and fast movers.
-    pub(super) fn new(learning: Learning, quantile: [f64; 3]) -> Self {
-        Self { learning, quantile, made: None, projector: Projector::default() }
-    }
-
-    /// The same with forecasts made before from the same weeks.
-    pub(super) fn with(self, made: &'a BTreeMap<usize, Vec<DemandDistribution>>) -> Self {
-        Self { made: Some(made), ..self }
+impl Ours {
+    /// With demand learned, and the chances of having enough, as chosen.
+    pub(super) fn new(choice: Choice) -> Self {
+        Self { choice, projector: Projector::default() }
     }
 }
 
-impl Policy for Ours<'_> {
+impl Policy for Ours {
     fn order(&mut self, known: &Panel, state: &State) -> Vec<u32> {
-        let made = self.made.and_then(|it| it.get(&known.n_weeks()));
-        let now;
-        let demands = match made {
-            Some(demands) => demands,
-            None => {
-                now = forecasts(known, self.learning, [known.n_weeks()]);
-                &now[&known.n_weeks()]
-            }
-        };
         let span = Span { lead: LEAD, cover: 1 };
-        let mut orders = Vec::with_capacity(demands.len());
-        for (series, demand) in demands.iter().enumerate() {
+        let ahead = (span.lead + span.cover) as usize;
+        let made = forecasts(known, self.choice.learning, ahead, [known.n_weeks()]);
+        let mut orders = Vec::with_capacity(known.n_series());
+        for (series, demand) in made.into_values().flatten().enumerate() {
             let receipts = [
                 Receipt { period: 0, pieces: state.next[series] },
                 Receipt { period: 1, pieces: state.after_next[series] },
             ];
             let stock = Stock { free: i64::from(state.on_hand[series]), receipts: &receipts };
-            let requirement = self.projector.requirement(stock, demand, span, Unmet::Lost);
-            let class = class_of(demand.mean(span.lead, span.lead + 1));
-            orders.push(u32::try_from(requirement.quantile(self.quantile[class])).unwrap_or(u32::MAX));
+            let requirement = self.projector.requirement(stock, &demand, span, Unmet::Lost);
+            let level = self.choice.chance(demand.mean(span.lead, span.lead + span.cover), &TERMS);
+            orders.push(u32::try_from(requirement.quantile(level)).unwrap_or(u32::MAX));
         }
         orders
     }

@@ -27,6 +27,7 @@ fn position(site: u32, sku: u32) -> Position {
         review: ReviewCalendar::DAILY,
         sources: vec![Source::new(Origin::Supplier(0), 3)],
         load_per_piece: 1,
+        shelf_life_days: None,
     }
 }
 
@@ -129,6 +130,39 @@ fn an_order_near_a_full_truck_is_filled_and_one_far_from_it_is_cut() {
     assert!(with(need * 3, 800).held.iter().all(|it| it.gate == Gate::BelowSupplierMinimum));
 }
 
+#[track_caller]
+fn check_shelf_life(days: u32, lot: LotRules, expected: Result<u64, Gate>) {
+    // Exactly 4 a day, none on the shelf, three days until it comes, looked at again after seven.
+    let position = Position {
+        on_hand: 12,
+        demand: DemandDistribution::certain(4.0),
+        review: ReviewCalendar::Every { days: 7, first_day: 20_000 },
+        sources: vec![Source { lot, ..Source::new(Origin::Supplier(0), 3) }],
+        shelf_life_days: Some(days),
+        ..position(0, 0)
+    };
+    let plan = planned(&inputs(vec![position]));
+    let held = plan.held.first().map(|it| it.gate);
+    assert_eq!(plan.proposals.first().map(|it| it.quantity).ok_or(held), expected.map_err(Some), "{days} days");
+    for proposal in &plan.proposals {
+        let is_cut = has(proposal, |it| matches!(it, Reason::Cut { limit: Limit::ShelfLife, .. }));
+        assert_eq!(is_cut, days < 8, "{}", english(proposal));
+        assert_eq!(is_cut, english(proposal).contains("before it spoils") && chinese(proposal).contains("保质期"));
+    }
+}
+
+#[test]
+fn no_more_is_ordered_than_is_sold_before_it_spoils() {
+    let by = |multiple| LotRules { multiple, ..LotRules::default() };
+    check_shelf_life(100, by(1), Ok(28));
+    check_shelf_life(5, by(1), Ok(20));
+    // Two cartons of 15 last for eight days.
+    check_shelf_life(8, by(15), Ok(30));
+    check_shelf_life(7, by(15), Ok(15));
+    check_shelf_life(3, by(15), Err(Gate::WouldSpoil));
+    check_shelf_life(0, by(1), Err(Gate::WouldSpoil));
+}
+
 #[test]
 fn items_with_enough_join_an_order_that_is_near_its_minimum() {
     let enough = Position { on_hand: 30, ..position(0, 1) };
@@ -197,7 +231,7 @@ prop_compose! {
         receipt in prop::option::of((0_u32..8, 1_u32..20)),
         lead in 1_u32..9, min in 0_u64..12, multiple in 1_u64..8, priority in 0_u32..3, waits in any::<bool>(),
         every in 1_u32..8, price_minor in 1_u64..90, capacity in prop::option::of(0_u64..60),
-        transfer in 0_u32..4,
+        transfer in 0_u32..4, shelf_life_days in prop::option::of(0_u32..20),
     ) -> Position {
         let mut source = Source {
             lot: LotRules { min, multiple, ..LotRules::default() },
@@ -218,6 +252,7 @@ prop_compose! {
             unmet: if waits { Unmet::Waits } else { Unmet::Lost },
             review: ReviewCalendar::Every { days: every, first_day: 20_000 },
             sources,
+            shelf_life_days,
             ..position(0, 0)
         }
     }
@@ -279,6 +314,12 @@ proptest! {
                 plan.proposals.iter().filter(mine).map(|it| it.quantity).sum()
             };
             prop_assert!((0..4).map(per_site).all(|it| it == 0 || it >= given.suppliers[supplier].min_pieces));
+        }
+        for (at, position) in given.positions.iter().enumerate() {
+            let ordered: u64 = plan.proposals.iter().filter(|it| it.position == at).map(|it| it.quantity).sum();
+            let horizon = horizon(position, given.today);
+            let most = most_before_spoilt(&mut Projector::default(), position, &horizon);
+            prop_assert!(most.is_none_or(|most| ordered <= most), "{ordered}, not {most:?}, of {position:?}");
         }
         // What is moved was there.
         for (giver, position) in given.positions.iter().enumerate() {
