@@ -5,7 +5,7 @@ use sim::situation::{DayLevels, Policy};
 use twin::demand::{Calendar, Plan, tune};
 use twin::replenish::demand::{DemandDistribution, Rate};
 use twin::replenish::history::{Errors, Panel, distribution};
-use twin::replenish::projection::{Projector, Span, Stock, Unmet};
+use twin::replenish::projection::{Projector, Stock, Unmet};
 
 /// A policy for each place, and the stock that it starts with.
 pub(super) type Set = Vec<(Policy, i64)>;

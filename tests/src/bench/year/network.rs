@@ -52,8 +52,6 @@ pub(super) const LINE_PENCE: [f64; 2] = [100.0, 20.0];
 /// Demand and terms of one stock position.
 #[derive(Clone, Debug)]
 pub(super) struct StockPlace {
-    /// Which SKU, 0 to `n_skus`.
-    pub(super) sku: usize,
     /// Its regional warehouse; `None` for the central one.
     pub(super) region: Option<usize>,
     /// Customers' demand by day; at the central warehouse that of all regions.
@@ -244,7 +242,6 @@ impl Network {
                 s.add(it);
                 let (_, _, hours) = REGION[region];
                 places.push(StockPlace {
-                    sku: number,
                     region: Some(region),
                     daily: rows[region].clone(),
                     lead: ((hours / 24.0).ceil(), 0.25),
@@ -267,7 +264,6 @@ impl Network {
             s.add(it);
             let (_, _, hours, sd, ..) = KINDS[kind];
             places.push(StockPlace {
-                sku: number,
                 region: None,
                 daily: rows[REGIONS].clone(),
                 lead: (hours / 24.0, sd / 24.0),
