@@ -1,9 +1,13 @@
 //! Forecasts of all positions: tuned each quarter, made anew each week.
 
+use super::levels::Levels;
+use super::totals::{TotalForecast, reconciled};
 use crate::demand::{Backtest, Calendar, Forecast, History, Plan, Reason, Tuned, tune_histories};
 use crate::demand_book::{Week, monday, week_of};
 use crate::order::Day;
+use crate::replenish::calibrate::Terms;
 use crate::replenish::demand::{DemandDistribution, Rate};
+use crate::replenish::projection::Unmet;
 use crate::state::{SkuIdx, StockIdx, Twin};
 use firmware_schemas::supply::AbcClass;
 use std::collections::BTreeMap;
@@ -46,6 +50,12 @@ impl PositionForecast {
     /// Of a steady rate, when there is no history: as uncertain as customers that come one by one, twice over.
     fn of_rate(per_week: f64, history_weeks: usize) -> Self {
         Self { near: None, far: None, mean: vec![per_week as f32; FORECAST_WEEKS].into(), history_weeks }
+    }
+
+    fn of(near: Forecast, far: Forecast, history_weeks: usize) -> Self {
+        let means = (0..FORECAST_WEEKS).map(|n| near.mean().get(n).or(far.mean().get(n)).copied().unwrap_or(0.0));
+        let mean: Arc<[f32]> = means.map(|mean| mean.max(0.0) as f32).collect();
+        Self { near: Some(near), far: Some(far), mean, history_weeks }
     }
 
     /// Pieces expected, by week.
@@ -116,6 +126,7 @@ struct TunedSet {
     quarter: i32,
     near: Tuned,
     far: Tuned,
+    levels: Levels,
 }
 
 /// Forecasts of all positions for the year that begins with a week.
@@ -128,6 +139,7 @@ pub struct Forecasts {
     tuned: Arc<TunedSet>,
     by_position: BTreeMap<StockIdx, PositionForecast>,
     classes: BTreeMap<SkuIdx, AbcClass>,
+    totals: Vec<TotalForecast>,
 }
 
 impl Forecasts {
@@ -154,16 +166,19 @@ impl Forecasts {
                 by_position.insert(*position, PositionForecast::of_rate(per_week.max(0.0), known.len()));
             }
         }
-        let near = tuned.near.forecast_histories(&histories);
-        let far = tuned.far.forecast_histories(&histories);
+        let (near, near_totals) = reconciled(twin, &positions, &histories, &tuned.near);
+        let (far, far_totals) = reconciled(twin, &positions, &histories, &tuned.far);
+        let totals = near_totals.into_iter().zip(far_totals).map(|((of, near), (_, far))| {
+            let forecast =
+                PositionForecast::of(near, far, histories.iter().map(|it| it.periods.len()).max().unwrap_or(0));
+            TotalForecast { of, forecast }
+        });
+        let totals = totals.collect();
         for (((position, history), near), far) in positions.into_iter().zip(histories).zip(near).zip(far) {
-            let means = (0..FORECAST_WEEKS).map(|n| near.mean().get(n).or(far.mean().get(n)).copied().unwrap_or(0.0));
-            let mean: Arc<[f32]> = means.map(|mean| mean.max(0.0) as f32).collect();
-            let history_weeks = history.periods.len();
-            by_position.insert(position, PositionForecast { near: Some(near), far: Some(far), mean, history_weeks });
+            by_position.insert(position, PositionForecast::of(near, far, history.periods.len()));
         }
         let classes = classes(twin, &by_position);
-        Self { first_week, revision: twin.revision, tuned, by_position, classes }
+        Self { first_week, revision: twin.revision, tuned, by_position, classes, totals }
     }
 
     /// What is expected of a position; `None` where nothing was ever asked for.
@@ -201,6 +216,24 @@ impl Forecasts {
         self.tuned.quarter.saturating_mul(QUARTER_WEEKS)
     }
 
+    /// What is expected of sites, regions and SKUs together; positions add up to it.
+    pub fn totals(&self) -> &[TotalForecast] {
+        &self.totals
+    }
+
+    /// The chance of having enough that was cheapest on the past, for a position on these terms; `None` where too little
+    /// is known of any.
+    pub fn level(&self, position: StockIdx, terms: &Terms) -> Option<f64> {
+        let mean = self.of(position)?.mean();
+        let per_week = mean.iter().take(4).map(|it| f64::from(*it)).sum::<f64>() / 4.0;
+        self.tuned.levels.of(per_week, terms)
+    }
+
+    /// How many times shortages count, by what becomes of unmet demand and by speed, the slowest first.
+    pub fn levels(&self) -> Vec<(Unmet, Vec<f64>)> {
+        self.tuned.levels.factors()
+    }
+
     /// How the last tuning turned out, for the quarter ahead.
     pub fn backtests(&self) -> Vec<Backtest> {
         self.tuned.near.backtests()
@@ -213,7 +246,8 @@ impl TunedSet {
         let all = twin.demand.keys().filter_map(|position| twin.history_of(*position, Week::MIN, cut));
         let histories: Vec<History> = all.filter(|it| it.periods.len() >= HISTORY_WEEKS_MIN).collect();
         let tune = |weeks: usize| tune_histories(&histories, &Plan { threads, ..Plan::new(Calendar::Weeks, weeks) });
-        Self { quarter, near: tune(NEAR_WEEKS), far: tune(FORECAST_WEEKS) }
+        let levels = Levels::calibrated(twin, cut, threads);
+        Self { quarter, near: tune(NEAR_WEEKS), far: tune(FORECAST_WEEKS), levels }
     }
 }
 

@@ -66,7 +66,10 @@ impl Settings {
             mode: set.mode.unwrap_or(PlanningMode::Proposed),
             level_permille: set.level_permille,
             holding_permille_per_year: set.holding_permille_per_year.unwrap_or(200),
-            shortage_permille: set.shortage_permille.unwrap_or(300),
+            shortage_permille: set.shortage_permille.unwrap_or(match unmet {
+                UnmetDemand::Lost => 300,
+                UnmetDemand::Waits => 50,
+            }),
             review: if mask == 0 { ReviewCalendar::DAILY } else { ReviewCalendar::Weekdays(mask) },
             unmet: match unmet {
                 UnmetDemand::Lost => Unmet::Lost,

@@ -4,13 +4,14 @@ use super::forecasts::Forecasts;
 use super::settings::Settings;
 use crate::demand_book::{Week, day_of, week_of};
 use crate::order::Day;
+use crate::replenish::calibrate::Terms;
 use crate::replenish::demand::DemandDistribution;
 use crate::replenish::lot::{Fill, LotRules, PriceBreak};
 use crate::replenish::projection::Receipt;
 use crate::replenish::{Inputs, Lead, Mode, Modes, Origin, Position, Source, Supplier, Target};
 use crate::state::{SECS_PER_DAY, SiteIdx, SkuIdx, StockIdx, StockState, Twin};
 use crate::supply::{ProposalStatus, is_supplier};
-use firmware_schemas::supply::PlanningMode;
+use firmware_schemas::supply::{AbcClass, PlanningMode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -190,7 +191,10 @@ fn position(
         target: Target {
             holding_minor_per_day: value * f64::from(settings.holding_permille_per_year) / 365_000.0,
             shortage_minor: value * f64::from(settings.shortage_permille) / 1_000.0,
-            level: settings.level_permille.map(|it| f64::from(it) / 1_000.0),
+            level: settings.level_permille.map(|it| f64::from(it) / 1_000.0).or_else(|| {
+                let terms = terms(&settings, value, lead);
+                forecasts.level(at, &terms)
+            }),
         },
         review: if scope == Scope::All { settings.review } else { due_now(&settings, today) },
         sources,
@@ -234,6 +238,38 @@ fn receipts(
     coming.into_iter().filter(|(_, pieces)| *pieces > 0).map(receipt).collect()
 }
 
+/// Days until an order from `from` comes: as set, as observed, or as the lanes say.
+fn lead(twin: &Twin, stock: &StockState, settings: &Settings, from: SiteIdx) -> Option<Lead> {
+    match (settings.lead_days, twin.supply.lead_days(from, stock.site)) {
+        (Some(days), _) if Some(from) == stock.source => Some(Lead::Days(u32::from(days))),
+        (_, Some(seen)) => Some(Lead::Mixed(seen.into())),
+        _ => {
+            let secs = twin.lead_time(from, stock.site)?.0;
+            Some(Lead::Days(u32::try_from(secs.div_ceil(SECS_PER_DAY as u64)).unwrap_or(3_650).clamp(1, 3_650)))
+        }
+    }
+}
+
+/// What backtests are told of a position whose SKU has this value.
+fn terms(settings: &Settings, value: f64, lead_days: u32) -> Terms {
+    Terms {
+        lead_weeks: lead_days / 7,
+        review_weeks: 1,
+        unmet: settings.unmet,
+        holding_minor: value * f64::from(settings.holding_permille_per_year) / 52_000.0,
+        shortage_minor: value * f64::from(settings.shortage_permille) / 1_000.0,
+    }
+}
+
+/// The terms of a position, before forecasts are made; `None` where nothing supplies it.
+pub(super) fn terms_of(twin: &Twin, at: StockIdx) -> Option<Terms> {
+    let stock = &twin.stock[at.at()];
+    let settings = Settings::of(twin, at, AbcClass::C);
+    let lead_days = lead(twin, stock, &settings, stock.source?)?.longest();
+    let value = twin.skus[stock.sku.at()].value_minor.0.max(0) as f64;
+    Some(terms(&settings, value, lead_days))
+}
+
 fn sources(twin: &Twin, ways: &Ways, stock: &StockState, settings: &Settings) -> Vec<Source> {
     let Some(first) = stock.source else { return Vec::new() };
     let mut found = Vec::new();
@@ -244,15 +280,7 @@ fn sources(twin: &Twin, ways: &Ways, stock: &StockState, settings: &Settings) ->
         pallet: settings.pallet.map(|it| Fill { pieces: u64::from(it), from_permille: PALLET_FROM_PERMILLE }),
         container: None,
     };
-    let lead = |from: SiteIdx| match (settings.lead_days, twin.supply.lead_days(from, stock.site)) {
-        (Some(days), _) if from == first => Some(Lead::Days(u32::from(days))),
-        (_, Some(seen)) => Some(Lead::Mixed(seen.into())),
-        _ => {
-            let secs = twin.lead_time(from, stock.site)?.0;
-            Some(Lead::Days(u32::try_from(secs.div_ceil(SECS_PER_DAY as u64)).unwrap_or(3_650).clamp(1, 3_650)))
-        }
-    };
-    if let Some(lead) = lead(first) {
+    if let Some(lead) = lead(twin, stock, settings, first) {
         let is_bought = is_supplier(twin.sites[first.at()].spec.kind);
         let price = |from: u64, price_minor: i64| PriceBreak { from, price_minor: price_minor.max(0) as u64 };
         let prices = match (&settings.prices, is_bought) {
@@ -276,7 +304,7 @@ fn sources(twin: &Twin, ways: &Ways, stock: &StockState, settings: &Settings) ->
             && twin.stock_by_key.get(&(*from, stock.sku)).is_some()
     });
     for from in neighbours.take(NEIGHBOURS_MAX) {
-        let Some(lead) = lead(from) else { continue };
+        let Some(lead) = lead(twin, stock, settings, from) else { continue };
         found.push(Source { lead, priority: 1, lot, ..Source::new(Origin::Neighbour(from.0), 1) });
     }
     found
