@@ -13,4 +13,5 @@ mod no_loss;
 mod orders;
 mod retail;
 mod rolled_up;
+mod webhooks;
 mod what_if;
