@@ -5,6 +5,7 @@
     reason = "stories run on the machine's clock and say what they saw"
 )]
 
+mod api;
 mod bad_input;
 mod history;
 mod influx;
