@@ -99,8 +99,9 @@ fn a_fuzzer_finds_no_server_error_and_no_answer_outside_the_specification() {
     let checks = "not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,\
         response_schema_conformance";
     let mut arguments = vec!["run", text(&document), "--url", &url, "--checks", checks, "--max-examples", "10"];
-    arguments.extend(["--seed", "20", "--workers", "2", "--no-color", "--request-timeout", "40"]);
-    // They answer for as long as somebody listens.
+    arguments.extend(["--seed", "20", "--workers", "1", "--no-color", "--request-timeout", "40"]);
+    // The first two answer for as long as somebody listens; the fuzzer knows no lines of JSON, which the third takes.
+    arguments.extend(["--exclude-path", "/v1/orders:bulk"]);
     arguments.extend(["--exclude-path", "/v1/stream", "--exclude-path", "/v1/operations/{id}/events"]);
     let said = run(&program(&python, "schemathesis"), &arguments, "");
     println!("{}", said.lines().rev().take(25).collect::<Vec<_>>().into_iter().rev().collect::<Vec<_>>().join("\n"));

@@ -55,6 +55,8 @@ use tracing::{info, warn};
 
 /// How nice its threads are to all others (0 to 19).
 const NICE: i32 = 5;
+/// A stop waits so long for the workers.
+const STOP_WITHIN: Duration = Duration::from_secs(4);
 /// For so long signatures are made with the former secret too.
 const FORMER_SECRET: Duration = Duration::from_secs(86_400);
 
@@ -192,7 +194,12 @@ impl WebhookRunner {
     pub fn stop(self) {
         self.webhooks.runtime().take();
         self.webhooks.shared.stop.send_replace(true);
-        self.runtime.shutdown_timeout(Duration::from_secs(4));
+        // A worker hears of the stop for as long as it lives.
+        let ended = async {
+            tokio::time::timeout(STOP_WITHIN, self.webhooks.shared.stop.closed()).await.ok();
+        };
+        self.runtime.block_on(ended);
+        self.runtime.shutdown_background();
     }
 }
 

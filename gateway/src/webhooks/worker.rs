@@ -453,6 +453,10 @@ impl Worker {
                     }
                     let id = message_id(self.shared.source, seq, index, record.payload);
                     let id = id.ok_or_else(|| format!("journal record {seq}: event {index} gets no id"))?;
+                    // Read again after a crash: it is kept already.
+                    if inner.letters.contains_key(&id) {
+                        continue;
+                    }
                     self.open.insert((seq.0, index));
                     let (event_type, at, body) = (event.event_type, event.at, body(&event, Some(seq)));
                     self.queue.push_back(Message { place: (seq.0, index), id, event_type, at, body });
