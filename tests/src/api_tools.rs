@@ -1,4 +1,9 @@
 //! The Python environment with the public tools that the HTTP interface is checked with.
+#![allow(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a test says what it skips, and runs on the machine's threads"
+)]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
