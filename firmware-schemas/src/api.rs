@@ -36,6 +36,7 @@ macro_rules! choice {
 
 pub mod order;
 pub mod supply;
+pub mod webhook;
 pub mod what_if;
 
 /// Some of a list, in a fixed order.

@@ -144,6 +144,14 @@ id! {
     SkuId
 }
 id! {
+    /// A receiver of webhooks.
+    WebhookId
+}
+id! {
+    /// One event on its way to receivers of webhooks: the header `webhook-id`.
+    MessageId
+}
+id! {
     /// A sender of frames: sensor, scanner, vehicle tracker, warehouse system.
     DeviceId
 }

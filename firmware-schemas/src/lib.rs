@@ -25,6 +25,7 @@ pub mod command;
 #[cfg(feature = "schema")]
 pub mod document;
 pub mod fact;
+pub mod gs1;
 pub mod id;
 pub mod network;
 pub mod order;

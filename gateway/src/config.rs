@@ -6,6 +6,7 @@
 
 use crate::ingest::mapping::Mappings;
 use crate::ingest::mapping::config::{MappingConfig, indexed};
+use crate::webhooks::target::Network;
 use firmware_schemas::id::TenantId;
 use firmware_schemas::quantity::Metres;
 use serde::{Deserialize, Serialize};
@@ -67,6 +68,8 @@ section! {
         what_if: WhatIf = WhatIf::default(),
         /// Forecasts and replenishment.
         planning: Planning = Planning::default(),
+        /// Webhooks.
+        webhooks: Webhooks = Webhooks::default(),
     }
 }
 section! {
@@ -322,6 +325,33 @@ section! {
     }
 }
 
+section! {
+    /// Webhooks.
+    Webhooks {
+        /// Allow receivers at private and loopback addresses, also without TLS.
+        allow_private: bool = false,
+        /// Networks that receivers may be in although they are private, such as `10.1.0.0/16`, also without TLS.
+        networks: Vec<String> = Vec::new(),
+        /// Only these hosts, `hooks.example` or `*.example`; any when empty.
+        hosts: Vec<String> = Vec::new(),
+        /// How many receivers there may be; each reads the journal for itself.
+        receivers_max: usize = 16,
+        /// Tries of one receiver at once.
+        in_flight_max: usize = 4,
+        /// A receiver answers within this.
+        timeout_secs: u64 = 15,
+        /// The waits before the second try and those after it, each spread by up to a fifth; after the last the event
+        /// is a dead letter.
+        retry_secs: Vec<u64> = vec![5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400],
+        /// A receiver that takes nothing is tried at least this often.
+        probe_secs: u64 = 300,
+        /// A receiver that has taken nothing for so long is switched off.
+        off_after_secs: u64 = 432_000,
+        /// Dead letters that are kept for one receiver; when there are as many, nothing more is sent to it.
+        dead_letters_max: u64 = 10_000,
+    }
+}
+
 /// Where a value came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
@@ -532,6 +562,12 @@ impl Config {
                 return wrong("store.influxdb2.token_file", "needs a token: either token_file, or token");
             }
         }
+        if let Some(text) = self.webhooks.networks.iter().find(|text| Network::parse(text).is_none()) {
+            return wrong("webhooks.networks", &format!("{text:?} is not a network such as 10.1.0.0/16"));
+        }
+        if !(1..=25).contains(&self.webhooks.timeout_secs) {
+            return wrong("webhooks.timeout_secs", "must be 1 to 25");
+        }
         for (key, is_zero) in [
             ("store.influxdb2.batch_points", influx.batch_points == 0),
             ("store.influxdb2.connections", influx.connections == 0),
@@ -548,6 +584,8 @@ impl Config {
             ("journal.snapshot_facts", self.journal.snapshot_facts == 0),
             ("store.retention_days", self.store.retention_days == 0),
             ("store.head_points_max", self.store.head_points_max == 0),
+            ("webhooks.in_flight_max", self.webhooks.in_flight_max == 0),
+            ("webhooks.probe_secs", self.webhooks.probe_secs == 0),
             ("what_if.kept", self.what_if.kept == 0),
             ("what_if.queue_max", self.what_if.queue_max == 0),
             ("what_if.memory_bytes_max", self.what_if.memory_bytes_max < 1 << 20),

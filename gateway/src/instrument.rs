@@ -5,6 +5,7 @@
 
 use crate::ports::Clock;
 use crate::store::StoreStats;
+use crate::webhooks::metrics::{WebhookCensus, WebhookMetrics};
 use crate::what_if::Census;
 use firmware_schemas::api::what_if::OperationState;
 use firmware_schemas::api::{PartState, PartView, Readiness};
@@ -110,6 +111,7 @@ pub struct Metrics {
     what_if_operations: Family<ByState, Gauge>,
     what_if_ended: Family<ByState, Counter>,
     what_if_running_seconds: FloatGauge,
+    webhooks: WebhookMetrics,
 }
 
 impl fmt::Debug for Metrics {
@@ -145,6 +147,8 @@ pub struct Sizes {
     pub requests_waiting: usize,
     /// What-if operations.
     pub what_if: Census,
+    /// Webhooks.
+    pub webhooks: WebhookCensus,
 }
 
 impl Default for Metrics {
@@ -210,6 +214,7 @@ impl Metrics {
             what_if_operations: Family::default(),
             what_if_ended: Family::default(),
             what_if_running_seconds: FloatGauge::default(),
+            webhooks: WebhookMetrics::default(),
         };
         metrics.register();
         metrics
@@ -294,6 +299,7 @@ impl Metrics {
         r.register("what_if_operations", "What-if operations that are kept, by state", kept);
         let ended = self.what_if_ended.clone();
         r.register("what_if_ended", "What-if operations that have ended since the start, by state", ended);
+        self.webhooks.register(r);
         let running = self.what_if_running_seconds.clone();
         r.register_with_unit(
             "what_if_running",
@@ -407,6 +413,7 @@ impl Metrics {
                 counter.inc_by(count(&sizes.what_if.ended).saturating_sub(counter.get()));
             }
         }
+        self.webhooks.set(&sizes.webhooks);
         for part in Part::ALL {
             let works = readiness.parts.get(part.name()).is_some_and(|view| is_at_work(view.state));
             self.part_ready.get_or_create(&ByPart { part: part.name() }).set(i64::from(works));

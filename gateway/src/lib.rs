@@ -24,4 +24,5 @@ pub mod recover;
 pub mod runtime;
 pub mod server;
 pub mod store;
+pub mod webhooks;
 pub mod what_if;

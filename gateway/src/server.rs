@@ -11,14 +11,15 @@ use crate::ingest::outbound::{Outbound, OutboundConfig};
 use crate::ingest::tls::{Identity, Roots, TlsOptions};
 use crate::ingest::{Credentials, Inbound, LinkState, Secret, upward_filters};
 use crate::instrument::{Condition, Health, Metrics, Part};
-use crate::journal::JournalConfig;
 use crate::journal::cursor::CursorError;
+use crate::journal::{JournalConfig, JournalReader};
 use crate::network::{self, NetworkLoadError};
 use crate::planning::Planner;
 use crate::ports::{Bus, Clock};
 use crate::readings::{FeedParts, Readings, StopFeed};
 use crate::recover::{RecoverError, journal_disk, recover_from};
 use crate::runtime::{Parts, Plane, PlaneError, RuntimeConfig};
+use crate::webhooks::{WEBHOOKS_FOLDER, WebhookOpenError, WebhookRunner, Webhooks};
 use crate::what_if::shelf::WHAT_IF_FOLDER;
 use crate::what_if::{Runner, Settings, Sources, WhatIf};
 use arc_swap::ArcSwap;
@@ -82,6 +83,14 @@ pub enum StartError {
         /// Why.
         source: std::io::Error,
     },
+    /// What is kept of webhooks.
+    #[error("webhooks in {}: {source}", folder.display())]
+    Webhooks {
+        /// Where.
+        folder: PathBuf,
+        /// Why.
+        source: WebhookOpenError,
+    },
     /// The HTTP port.
     #[error("cannot listen for HTTP on {address}: {source}")]
     Http {
@@ -106,6 +115,7 @@ pub struct Server {
     experiments: Runner,
     planning: crate::planning::Runner,
     requests: mpsc::Sender<Asked>,
+    webhooks: WebhookRunner,
     stop_feed: Option<StopFeed>,
     mqtt: Mqtt,
     http: JoinHandle<()>,
@@ -171,6 +181,7 @@ impl Server {
         let shelf = Folder::open(config.data_folder.join(WHAT_IF_FOLDER)).map_err(|why| in_folder(why.into()))?;
         let kept = |source| StartError::WhatIf { folder: config.data_folder.join(WHAT_IF_FOLDER), source };
         let what_if = WhatIf::open(Settings::from(&config.what_if), sources, Arc::new(shelf)).map_err(kept)?;
+        let webhooks = open_webhooks(config, recovered.journal.reader(), published.clone())?;
         let limits = Limits { cors_origins: config.http.cors_origins.clone(), ..Limits::default() };
         let planner = Planner::new((&config.planning).into(), published.clone(), clock.clone(), requests.clone());
         let asking = requests.clone();
@@ -187,6 +198,7 @@ impl Server {
             reads: App::reads(&limits),
             what_if: what_if.clone(),
             planner: planner.clone(),
+            webhooks: webhooks.clone(),
             followers: App::followers(&limits),
             limits: limits.clone(),
         };
@@ -225,6 +237,7 @@ impl Server {
         let plane = Plane::start(parts, runtime_config(config))?;
         let experiments = what_if.start().map_err(StartError::Thread)?;
         let planning = planner.start().map_err(StartError::Thread)?;
+        let webhooks = webhooks.start().map_err(StartError::Thread)?;
         let stop_feed = readings.start_feed(feed_parts)?;
         let (stop_http, stopped) = watch::channel(false);
         let http = tokio::spawn(crate::http::serve(listener, crate::http::router(app), streams, limits, async move {
@@ -238,6 +251,7 @@ impl Server {
             experiments,
             planning,
             requests: asking,
+            webhooks,
             stop_feed,
             mqtt,
             http,
@@ -284,12 +298,13 @@ impl Server {
     /// Stops in order: no new messages, what was taken is made durable and acknowledged, the twin is saved,
     /// HTTP ends.
     pub async fn stop(self) -> Result<(), PlaneError> {
-        let Self { plane, experiments, planning, stop_feed, mqtt, http, stop_http, .. } = self;
+        let Self { plane, experiments, planning, webhooks, stop_feed, mqtt, http, stop_http, .. } = self;
         // The plane first: what it took is made durable, and its acknowledgements wait at the broker's door.
         let result = tokio::task::spawn_blocking(move || {
             let result = plane.stop();
             experiments.stop();
             planning.stop();
+            webhooks.stop();
             // Then its readings, as far as they are taken within a moment.
             if let Some(stop) = stop_feed {
                 stop();
@@ -318,6 +333,21 @@ impl Server {
         }
         result.unwrap_or(Err(PlaneError::Ended("core")))
     }
+}
+
+/// The folder holds secrets, so nobody else may read it.
+fn open_webhooks(
+    config: &Config,
+    journal: JournalReader,
+    published: Arc<ArcSwap<Published>>,
+) -> Result<Arc<Webhooks>, StartError> {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = config.data_folder.join(WEBHOOKS_FOLDER);
+    let disk = Folder::open(&folder)
+        .map_err(|source| StartError::Recover { folder: config.data_folder.clone(), source: source.into() })?;
+    let wrong = |source| StartError::Webhooks { folder: folder.clone(), source };
+    std::fs::set_permissions(&folder, std::fs::Permissions::from_mode(0o700)).map_err(|why| wrong(why.into()))?;
+    Webhooks::open((&config.webhooks).into(), journal, published, Arc::new(disk)).map_err(wrong)
 }
 
 fn runtime_config(config: &Config) -> RuntimeConfig {

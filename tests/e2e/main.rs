@@ -5,6 +5,7 @@
     reason = "stories run on the machine's clock and say what they saw"
 )]
 
+mod api;
 mod bad_input;
 mod history;
 mod influx;
@@ -13,4 +14,5 @@ mod no_loss;
 mod orders;
 mod retail;
 mod rolled_up;
+mod webhooks;
 mod what_if;

@@ -1,5 +1,6 @@
 //! Portolan: tests.
 
+pub mod api_tools;
 pub mod audit;
 pub mod bench;
 pub mod big_network;
@@ -13,5 +14,6 @@ pub mod known_answers;
 pub mod mosquitto;
 pub mod plane;
 pub mod publisher;
+pub mod receiver;
 pub mod shared;
 pub mod willems;

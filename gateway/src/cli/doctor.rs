@@ -46,6 +46,7 @@ pub(crate) fn run(configured: &Configured, flags: &Flags) -> Ended {
     if !config.network_folder.as_os_str().is_empty() {
         findings.push(network(&config));
     }
+    findings.extend(webhooks(&config));
     let n_problems = findings.iter().filter(|finding| finding.problem.is_some()).count();
     if configured.json {
         let entries: Vec<_> = findings
@@ -189,6 +190,28 @@ fn influxdb2(config: &Config) -> Finding {
         Err(why) => {
             let mend = mend(&why);
             wrong(what, why, mend)
+        }
+    }
+}
+
+/// Receivers of webhooks that do not do well; nothing where there is none.
+fn webhooks(config: &Config) -> Vec<Finding> {
+    let folder = config.data_folder.join(gateway::webhooks::WEBHOOKS_FOLDER);
+    if !folder.is_dir() {
+        return Vec::new();
+    }
+    let found = match Folder::open(&folder) {
+        Ok(disk) => gateway::webhooks::findings(std::sync::Arc::new(disk)),
+        Err(why) => {
+            let mend = "stop the gateway that uses it, or ask it: GET /v1/webhooks";
+            return vec![wrong("webhooks", why, mend)];
+        }
+    };
+    match found {
+        Err(why) => vec![wrong("webhooks", why, "check the disk and the rights on the folder")],
+        Ok(found) => {
+            let mend = "mend the receiver, then POST /v1/webhooks/ID/change {\"enabled\": true}, or …/ID/redrive for dead letters";
+            found.into_iter().map(|(webhook, why)| wrong(format!("webhook {webhook}"), why, mend)).collect()
         }
     }
 }

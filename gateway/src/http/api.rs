@@ -425,6 +425,8 @@ impl Api {
             let name = if renamed.contains(&name) { format!("{name}Input") } else { name };
             schemas.insert(name, schema);
         }
+        schemas.values_mut().for_each(join_words);
+        name_choices(&mut schemas);
         let mut responses = Map::new();
         for kind in Kind::ALL {
             let example = json!({
@@ -462,6 +464,7 @@ impl Api {
                 { "name": "quarantine", "description": "Payloads that were refused, kept with the reason." },
                 { "name": "live", "description": "Everything at once, and then what changes." },
                 { "name": "what-if", "description": "What would be: scenarios, experiments, results." },
+                { "name": "webhooks", "description": "Being told what happens, without asking." },
                 { "name": "operations", "description": "How the gateway itself is." },
             ],
             "paths": self.paths,
@@ -628,6 +631,51 @@ fn problems(n_path: usize, more: &[Kind]) -> Json {
     }
     responses.insert("default".into(), json!({ "$ref": "#/components/responses/internal" }));
     responses.into()
+}
+
+/// Makes one list of a choice between words, and says in the description what each means: a choice between constants is
+/// no list to generators of clients.
+fn join_words(schema: &mut Json) {
+    let Some(choices) = schema.get("oneOf").and_then(Json::as_array) else { return };
+    let (mut words, mut text) = (Vec::new(), schema["description"].as_str().unwrap_or_default().to_owned());
+    for choice in choices {
+        let of_choice = match (choice.get("const"), choice.get("enum")) {
+            (Some(word), None) => vec![word.clone()],
+            (None, Some(Json::Array(words))) => words.clone(),
+            _ => return,
+        };
+        if !of_choice.iter().all(Json::is_string) {
+            return;
+        }
+        if let (Some(meaning), [Json::String(word)]) = (choice["description"].as_str(), of_choice.as_slice()) {
+            text.push_str(&format!("\n- `{word}`: {meaning}"));
+        }
+        words.extend(of_choice);
+    }
+    *schema = json!({ "type": "string", "enum": words, "description": text });
+}
+
+/// Gives a name to every object among the choices of a schema that is known by its one member, such as `ActionGoTo`
+/// among those of `Action`: generators of clients make a type of what has a name.
+fn name_choices(schemas: &mut Map<String, Json>) {
+    let mut named = Map::new();
+    for (name, schema) in schemas.iter_mut() {
+        for choice in schema.get_mut("oneOf").and_then(Json::as_array_mut).into_iter().flatten() {
+            let required = choice.get("required").and_then(Json::as_array).map(Vec::as_slice);
+            let Some([Json::String(member)]) = required else { continue };
+            let words = member.split('_').flat_map(|word| {
+                let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
+                [first.to_uppercase(), rest.to_owned()]
+            });
+            let own = std::iter::once(name.clone()).chain(words).collect::<String>();
+            let reference = json!({ "$ref": format!("#{SCHEMAS}/{own}") });
+            named.insert(own, std::mem::replace(choice, reference));
+        }
+    }
+    // A name that is taken would be a bug of ours, and is found by the test that reads every reference.
+    for (name, schema) in named {
+        schemas.entry(name).or_insert(schema);
+    }
 }
 
 fn rename_refs(schema: &mut Json, name: &str) {

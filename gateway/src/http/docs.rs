@@ -4,6 +4,7 @@
 
 use super::App;
 use super::error::{Kind, Problem};
+use super::openapi30::to_3_0;
 use axum::Router;
 use axum::body::Bytes;
 use axum::extract::Path;
@@ -27,6 +28,7 @@ const DOCS: &str = "default-src 'self'; style-src 'self' 'unsafe-inline'; img-sr
     frame-ancestors 'none'";
 
 pub(super) fn routes(document: Json) -> Router<Arc<App>> {
+    let older = Bytes::from(to_3_0(&document).to_string());
     let document = Bytes::from(document.to_string());
     // `none` switches off the badge that would send the document to a validator on the internet.
     let config = Config::new(["/openapi.json"]).validator_url("none").try_it_out_enabled(true).filter(true);
@@ -37,6 +39,7 @@ pub(super) fn routes(document: Json) -> Router<Arc<App>> {
         .route("/start.js", get(async || page(START_SCRIPT, "text/javascript; charset=utf-8", OWN)))
         .route("/start.css", get(async || page(START_STYLE, "text/css; charset=utf-8", OWN)))
         .route("/openapi.json", get(async move || openapi(document.clone())))
+        .route("/v1/openapi-3.0.json", get(async move || openapi(older.clone())))
         .route("/docs", get(async || Redirect::permanent("/docs/")))
         .route("/docs/", get(async move || swagger_file("index.html", Arc::clone(&config))))
         .route("/docs/{file}", get(async move |Path(file): Path<String>| swagger_file(&file, Arc::clone(&file_config))))

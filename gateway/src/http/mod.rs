@@ -22,6 +22,7 @@ mod bulk;
 mod commands;
 mod docs;
 mod forecasts;
+mod openapi30;
 mod operations;
 mod orders;
 mod page;
@@ -32,6 +33,7 @@ mod serve;
 mod snapshot;
 mod supply;
 mod twin;
+mod webhooks;
 mod what_if;
 
 #[cfg(test)]
@@ -47,6 +49,7 @@ use crate::journal::JournalReader;
 use crate::planning::Planner;
 use crate::ports::Clock;
 use crate::store::Store;
+use crate::webhooks::Webhooks;
 use crate::what_if::WhatIf;
 use ::twin::Twin;
 use arc_swap::ArcSwap;
@@ -152,6 +155,8 @@ pub struct App {
     pub what_if: Arc<WhatIf>,
     /// Forecasts and replenishment.
     pub planner: Arc<Planner>,
+    /// Receivers of webhooks.
+    pub webhooks: Arc<Webhooks>,
     /// Permits for those who follow operations; [`App::followers`] makes it.
     pub followers: Arc<Semaphore>,
 }
@@ -236,6 +241,7 @@ pub fn router(app: App) -> Router {
     quarantine::add_to(&mut api);
     stream::add_to(&mut api);
     what_if::add_to(&mut api);
+    webhooks::add_to(&mut api);
     operations::add_to(&mut api);
     let (endpoints, document) = api.finish();
     let endpoints = endpoints.layer(middleware::from_fn_with_state(Arc::clone(&app), time_out));

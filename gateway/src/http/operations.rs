@@ -60,6 +60,7 @@ async fn metrics(State(app): State<Arc<App>>) -> Result<Response, Problem> {
                 stream_subscribers: app.hub.n_subscribers(),
                 requests_waiting: app.requests.max_capacity() - app.requests.capacity(),
                 what_if: app.what_if.census(),
+                webhooks: app.webhooks.census(),
             };
             let text = app.metrics.text(&sizes, &app.health.readiness());
             text.map_err(|why| Problem::new(Kind::Internal, format!("the metrics cannot be written: {why}")))

@@ -96,6 +96,8 @@ words!(
     firmware_schemas::id::CommandId,
     firmware_schemas::id::OperationId,
     firmware_schemas::id::OrderId,
+    firmware_schemas::id::WebhookId,
+    firmware_schemas::id::MessageId,
     firmware_schemas::api::order::OrderStatus,
     firmware_schemas::api::supply::ProposalStatus,
     firmware_schemas::api::supply::SupplyStatus,

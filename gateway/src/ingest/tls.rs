@@ -81,6 +81,13 @@ impl TlsOptions {
     }
 }
 
+/// Nobody is believed: for clients that speak without TLS, so that the system's certificates are not read for nothing.
+pub(crate) fn without_roots() -> Result<ClientConfig, rustls::Error> {
+    let builder = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+        .with_safe_default_protocol_versions()?;
+    Ok(builder.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
+}
+
 fn certificates(path: &PathBuf) -> Result<Vec<CertificateDer<'static>>, TlsError> {
     let unreadable =
         |error: rustls::pki_types::pem::Error| TlsError::Pem { path: path.clone(), reason: error.to_string() };

@@ -67,6 +67,7 @@ async fn answers_are_what_the_document_says() {
         r#"{"scenarios": [{"library": "promotion_30_percent"}], "days": 7, "replications_min": 5, "select": {}}"#;
     plane.post("/v1/what-if", Some("k3"), body).await.ok();
     plane.get("/v1/operations/k3/events").await;
+    plane.post("/v1/webhooks", Some("erp"), r#"{"url": "https://hooks.example/x"}"#).await.ok();
     let document = plane.get("/openapi.json").await.ok();
     for (template, path) in [
         ("/v1/network", "/v1/network"),
@@ -92,6 +93,9 @@ async fn answers_are_what_the_document_says() {
         ("/v1/what-if/{id}", "/v1/what-if/k3"),
         ("/v1/what-if/{id}/series", "/v1/what-if/k1/series"),
         ("/v1/what-if/{id}/improvement", "/v1/what-if/k2/improvement"),
+        ("/v1/webhooks", "/v1/webhooks"),
+        ("/v1/webhooks/{webhook}", "/v1/webhooks/erp"),
+        ("/v1/webhooks/{webhook}/deliveries", "/v1/webhooks/erp/deliveries"),
         ("/readyz", "/readyz"),
     ] {
         let escaped = template.replace('/', "~1");

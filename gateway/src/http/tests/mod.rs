@@ -9,5 +9,6 @@ mod reads;
 mod replenishment;
 mod serving;
 mod streams;
+mod webhooks;
 mod what_if;
 mod writes;

@@ -11,6 +11,7 @@ use crate::journal::{Journal, JournalConfig, JournalReader};
 use crate::planning::Planner;
 use crate::ports::Clock;
 use crate::store::{EmbeddedStore, Point, Store, StoreConfig, Upkeep};
+use crate::webhooks::Webhooks;
 use crate::what_if::{Settings, Sources, WhatIf};
 use ::twin::Twin;
 use ::twin::alert::AlertRules;
@@ -75,6 +76,8 @@ pub(super) struct Plane {
     pub(super) what_if: Arc<WhatIf>,
     /// Nor is its.
     pub(super) planner: Arc<Planner>,
+    /// Nothing is sent.
+    pub(super) webhooks: Arc<Webhooks>,
     tenant: TenantId,
     _folder: TestFolder,
 }
@@ -206,6 +209,9 @@ impl Plane {
             clock.clone(),
             requests.clone(),
         );
+        let disk = Arc::new(Folder::open(folder.path().join("webhooks")).unwrap());
+        let config = (&crate::config::Webhooks { receivers_max: 2, ..crate::config::Webhooks::default() }).into();
+        let webhooks = Webhooks::open(config, journal.reader(), published.clone(), disk).unwrap();
         let router = router(App {
             tenant: tenant.clone(),
             published: published.clone(),
@@ -219,6 +225,7 @@ impl Plane {
             reads: App::reads(&limits),
             what_if: what_if.clone(),
             planner: planner.clone(),
+            webhooks: webhooks.clone(),
             followers: App::followers(&limits),
             limits,
         });
@@ -233,6 +240,7 @@ impl Plane {
             router,
             what_if,
             planner,
+            webhooks,
             tenant,
             _folder: folder,
         });

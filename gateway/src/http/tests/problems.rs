@@ -142,6 +142,7 @@ fn deaf(
         reads: App::reads(&limits),
         what_if: plane.what_if.clone(),
         planner: plane.planner.clone(),
+        webhooks: plane.webhooks.clone(),
         followers: App::followers(&limits),
         limits,
     };

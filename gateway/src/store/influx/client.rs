@@ -2,7 +2,7 @@
 //!
 //! `docs/decisions/influxdb-client.md` says why this is not the crate `influxdb2`.
 
-use crate::ingest::tls::{TlsError, TlsOptions};
+use crate::ingest::tls::{TlsError, TlsOptions, without_roots};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 use flate2::Compression;
@@ -420,12 +420,6 @@ fn authorization(token: &Token) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Token {}", token.reveal())).ok()?;
     value.set_sensitive(true);
     Some(value)
-}
-
-fn without_roots() -> Result<rustls::ClientConfig, rustls::Error> {
-    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
 }
 
 fn join(base: &Url, path: &str) -> Url {
