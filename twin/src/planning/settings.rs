@@ -68,7 +68,7 @@ impl Settings {
             holding_permille_per_year: set.holding_permille_per_year.unwrap_or(200),
             shortage_permille: set.shortage_permille.unwrap_or(match unmet {
                 UnmetDemand::Lost => 300,
-                UnmetDemand::Waits => 50,
+                UnmetDemand::Waits => 150,
             }),
             review: if mask == 0 { ReviewCalendar::DAILY } else { ReviewCalendar::Weekdays(mask) },
             unmet: match unmet {
