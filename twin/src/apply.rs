@@ -15,7 +15,7 @@ use firmware_schemas::fact::{
     AlertId, AlertSubject, DeviceIdx, Fact, Fix, FrameNumber, QuarantineId, SeriesId, SeriesReading,
 };
 use firmware_schemas::id::{DeviceId, ShipmentId, SiteId, SkuId, VehicleId};
-use firmware_schemas::network::{DeviceKind, DeviceSpec, MetricKind};
+use firmware_schemas::network::{DeviceKind, DeviceSpec, MetricKind, SiteKind};
 use firmware_schemas::quantity::{Pieces, Seconds, Timestamp};
 use firmware_schemas::telemetry::{EventRecord, GoodsLine, Happening, Outcome};
 use std::sync::Arc;
@@ -680,7 +680,8 @@ impl Twin {
                     let position = change(self, touched, &line.sku, &|stock| {
                         stock.on_hand = stock.on_hand.saturating_sub(line.pieces.0)
                     })?;
-                    if order.as_ref().is_none_or(|order| !self.orders.by_id.contains_key(order)) {
+                    let is_sold = self.sites[to.at()].spec.kind == SiteKind::Customer;
+                    if is_sold && order.as_ref().is_none_or(|order| !self.orders.by_id.contains_key(order)) {
                         self.count_demand(position, at, line.pieces.0);
                     }
                     if let Some(order) = order {

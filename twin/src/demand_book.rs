@@ -1,7 +1,8 @@
 //! What was asked for, by position and week: the history that forecasts learn from.
 //!
-//! An order counts when it is taken, at the site that serves it, in the week in which it is wanted; what leaves a
-//! warehouse without an order that we took counts when it leaves, to customers and to other sites.
+//! An order counts when it is taken, at the site that serves it, in the week in which it is wanted; what leaves for a
+//! customer without an order that we took counts when it leaves. What goes to other sites of the network is no demand:
+//! what they will want of their sources follows from what will be asked of them.
 
 use crate::demand::{History, Observation};
 use crate::order::Day;

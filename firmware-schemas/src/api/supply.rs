@@ -377,6 +377,47 @@ shape! {
         next_52_weeks: f64,
     }
 }
+choice! {
+    /// What positions are added up to.
+    TotalLevel {
+        /// Everything at sites of a kind.
+        Kind,
+        /// Sites of a kind in a country.
+        Region,
+        /// All of a site.
+        Site,
+        /// A SKU at all sites of a kind.
+        Sku,
+    }
+}
+shape! {
+    /// What is expected of a total.
+    TotalView {
+        /// The kind of its sites.
+        kind: Option<crate::network::SiteKind>,
+        /// ISO 3166-1 alpha-2 code of the country, of a region.
+        country: Option<String>,
+        /// The site, of all of a site.
+        site: Option<SiteId>,
+        /// The SKU, where it is of one.
+        sku: Option<SkuId>,
+        /// Pieces by week, from the first week of the forecasts on.
+        weeks: Vec<TotalWeek>,
+    }
+}
+shape! {
+    /// One week of a total.
+    TotalWeek {
+        /// Its Monday, 00:00 UTC.
+        week: Timestamp,
+        /// Pieces expected; those of its positions add up to it.
+        pieces: f64,
+        /// 95 % of cases lie above this …
+        low: f64,
+        /// … and below this.
+        high: f64,
+    }
+}
 shape! {
     /// What is expected of a position.
     ForecastView {
@@ -499,6 +540,8 @@ shape! {
         tuned: Vec<TunedFamily>,
         /// What planners' overrides did to the error of weeks that are over.
         overrides: ForecastValueAdded,
+        /// How many times the cost of a shortage counts, by backtest on simulated cost; empty while too little is known.
+        levels: Vec<CalibratedLevel>,
     }
 }
 shape! {
@@ -516,6 +559,15 @@ shape! {
         naive_accuracy: Option<f64>,
         /// Mean absolute scaled error.
         mase: Option<f64>,
+    }
+}
+shape! {
+    /// What backtests on simulated cost chose for positions of one kind.
+    CalibratedLevel {
+        /// What becomes of demand that finds no stock.
+        unmet: crate::supply::UnmetDemand,
+        /// Times that the cost of a shortage counts: slow movers, middling (from 1 piece a week), fast (from 4).
+        shortage_times: Vec<f64>,
     }
 }
 shape! {

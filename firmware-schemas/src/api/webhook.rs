@@ -48,6 +48,16 @@ event_types! {
     AlertAcknowledged = "alert.acknowledged",
     /// What an alert was about is over.
     AlertCleared = "alert.cleared",
+    /// A planning run was made; open proposals of the one before are over.
+    ReplenishmentPlanned = "replenishment.planned",
+    /// A proposal was approved or rejected.
+    ProposalDecided = "proposal.decided",
+    /// Goods were ordered from a supplier, or from another site.
+    SupplyOrderPlaced = "supply_order.placed",
+    /// Whoever is to send them will.
+    SupplyOrderConfirmed = "supply_order.confirmed",
+    /// What has not been sent is no longer wanted.
+    SupplyOrderCancelled = "supply_order.cancelled",
     /// Goods left a site for another.
     ShipmentDispatched = "shipment.dispatched",
     /// A shipment came in.

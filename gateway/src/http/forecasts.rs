@@ -10,18 +10,20 @@ use crate::control::{GivenDemand, Request};
 use ::twin::Twin;
 use ::twin::demand::{Accuracy, Reason};
 use ::twin::demand_book::{WEEKS_MAX, Week, day_of, monday, start_of, week_of};
-use ::twin::planning::{Forecasts, PositionForecast};
+use ::twin::planning::{Forecasts, PositionForecast, Statistics, Total, TotalForecast};
+use ::twin::replenish::projection::Unmet;
 use ::twin::state::StockIdx;
 use axum::http::StatusCode;
 use firmware_schemas::api::supply::{
-    DecidedView, DemandHistory, DemandView, DemandWeek, ForecastHead, ForecastQuality, ForecastValueAdded,
-    ForecastView, ForecastWeek, MethodWeight, OverrideRequest, OverrideView, TunedFamily,
+    CalibratedLevel, DecidedView, DemandHistory, DemandView, DemandWeek, ForecastHead, ForecastQuality,
+    ForecastValueAdded, ForecastView, ForecastWeek, MethodWeight, OverrideRequest, OverrideView, TotalLevel, TotalView,
+    TotalWeek, TunedFamily,
 };
 use firmware_schemas::api::{Fault, Page};
 use firmware_schemas::id::{SiteId, SkuId};
 use firmware_schemas::order::{CUSTOMER_MAX, NOTE_MAX};
 use firmware_schemas::quantity::{Pieces, Timestamp};
-use firmware_schemas::supply::{AbcClass, OverriddenWeek};
+use firmware_schemas::supply::{AbcClass, OverriddenWeek, UnmetDemand};
 
 /// Weeks that planners say something of at once.
 const OVERRIDES_MAX: usize = 53;
@@ -41,6 +43,9 @@ pub(super) fn add_to(api: &mut Api) {
     let path = "/v1/forecasts/{site}/{sku}/overrides";
     let override_it = about(path, "override_forecast", "Expect otherwise", text);
     api.post(override_it, StatusCode::OK, Key::Natural, override_weeks);
+    let text = "Forecast by themselves, and reconciled with their positions, which add up to them. Sites of one kind are \
+        added up, since what a warehouse sends to a shop is asked of both. SKUs are left out where there are many.";
+    api.get(about("/v1/forecasts:totals", "list_forecast_totals", "What is expected of totals", text), totals);
     let text = "How methods were chosen in the last quarterly tuning, and what planners' numbers added.";
     api.get(about("/v1/forecasts:quality", "get_forecast_quality", "How good forecasts are", text), quality);
     let text = "Week by week, with weeks that do not tell the demand marked. An order counts in the week in which it is \
@@ -70,6 +75,18 @@ query_params! {
         sku: SkuId = "TEA-01",
         /// Only of SKUs of this class.
         class: AbcClass = "A",
+        /// At most so many.
+        limit: Limit = 100,
+        /// The `next_cursor` of the page before.
+        cursor: u64 = 71,
+    }
+}
+
+query_params! {
+    /// Which totals.
+    TotalQuery {
+        /// Only of this level.
+        level: TotalLevel = "region",
         /// At most so many.
         limit: Limit = 100,
         /// The `next_cursor` of the page before.
@@ -198,6 +215,41 @@ async fn override_weeks(call: Call<ForecastPath, (), Body1<OverrideRequest>>) ->
     Ok(view(&app.published.load().twin, &forecasts, at, forecast).into())
 }
 
+async fn totals(call: Call<(), TotalQuery>) -> Result<Page<TotalView>, Problem> {
+    let (published, query) = (call.app.published.load_full(), call.query);
+    let twin = &published.twin;
+    let forecasts = forecasts(&call.app)?;
+    let level = |of: &Total| match of {
+        Total::Kind(_) => TotalLevel::Kind,
+        Total::Region(..) => TotalLevel::Region,
+        Total::Site(_) => TotalLevel::Site,
+        Total::Sku(..) => TotalLevel::Sku,
+    };
+    let found = (0_u64..).zip(forecasts.totals()).filter(|(n, total)| {
+        query.cursor.is_none_or(|last| *n > last) && query.level.is_none_or(|it| it == level(&total.of))
+    });
+    let page = collect(query.limit, found, |(n, _)| n.to_string());
+    let view = |(_, total): (u64, &TotalForecast)| {
+        let mut view = TotalView { kind: None, country: None, site: None, sku: None, weeks: Vec::new() };
+        match &total.of {
+            Total::Kind(kind) => view.kind = Some(*kind),
+            Total::Region(kind, country) => (view.kind, view.country) = (Some(*kind), Some(country.clone())),
+            Total::Site(at) => view.site = Some(twin.sites[at.at()].spec.site.clone()),
+            Total::Sku(kind, at) => (view.kind, view.sku) = (Some(*kind), Some(twin.skus[at.at()].sku.clone())),
+        }
+        let weeks = (forecasts.first_week..).zip(total.forecast.weeks());
+        let week = |(week, it): (Week, Statistics)| TotalWeek {
+            week: start_of(monday(week)),
+            pieces: it.mean,
+            low: it.low,
+            high: it.high,
+        };
+        view.weeks = weeks.map(week).collect();
+        view
+    };
+    Ok(Page { items: page.items.into_iter().map(view).collect(), next_cursor: page.next_cursor })
+}
+
 async fn quality(call: Call) -> Result<ForecastQuality, Problem> {
     let published = call.app.published.load_full();
     let twin = &published.twin;
@@ -229,7 +281,15 @@ async fn quality(call: Call) -> Result<ForecastQuality, Problem> {
     if added.statistical_error > 0.0 {
         added.added = Some((added.statistical_error - added.planners_error) / added.statistical_error);
     }
-    Ok(ForecastQuality { tuned: tuned.collect(), overrides: added })
+    let level = |(unmet, shortage_times): (Unmet, Vec<f64>)| {
+        let unmet = match unmet {
+            Unmet::Lost => UnmetDemand::Lost,
+            Unmet::Waits => UnmetDemand::Waits,
+        };
+        CalibratedLevel { unmet, shortage_times }
+    };
+    let levels = forecasts.levels().into_iter().map(level).collect();
+    Ok(ForecastQuality { tuned: tuned.collect(), overrides: added, levels })
 }
 
 async fn demand(call: Call<ForecastPath>) -> Result<DemandView, Problem> {

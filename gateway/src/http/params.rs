@@ -100,6 +100,7 @@ words!(
     firmware_schemas::id::MessageId,
     firmware_schemas::api::order::OrderStatus,
     firmware_schemas::api::supply::ProposalStatus,
+    firmware_schemas::api::supply::TotalLevel,
     firmware_schemas::api::supply::SupplyStatus,
     firmware_schemas::supply::SupplyKind,
     firmware_schemas::supply::AbcClass,

@@ -273,7 +273,7 @@ impl Planner {
 
     fn fresh_forecasts(&self, twin: &Twin, today: Day) -> Arc<Forecasts> {
         let known = self.forecasts.load_full();
-        let is_fresh = |it: &&Arc<Forecasts>| it.first_week == week_of(today) && it.len() == twin.demand.len();
+        let is_fresh = |it: &&Arc<Forecasts>| it.first_week == week_of(today) && it.books == twin.demand.len();
         if let Some(known) = known.as_ref().filter(is_fresh) {
             return known.clone();
         }

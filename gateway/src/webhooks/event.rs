@@ -3,7 +3,7 @@
 use crate::journal::Seq;
 use firmware_schemas::api::webhook::EventType;
 use firmware_schemas::fact::{AlertId, Fact};
-use firmware_schemas::id::{MessageId, SiteId};
+use firmware_schemas::id::{MessageId, OrderId, SiteId};
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::telemetry::{EventRecord, Happening};
 use firmware_schemas::topic::Topic;
@@ -41,6 +41,27 @@ pub fn events_of(fact: &Fact, twin: &Twin) -> Vec<Event> {
             let data = json!({ "order": order, "how": how, "reason": reason });
             one(EventType::OrderEnded, at, site.into_iter().collect(), data)
         }
+        Fact::Planned { at, is_first, proposals } => {
+            let data = json!({ "is_first": is_first, "proposals": proposals.len() });
+            one(EventType::ReplenishmentPlanned, at, Vec::new(), data)
+        }
+        Fact::ProposalDecided { at, id, decision, by, note } => {
+            let site = twin.supply.proposals.get(id).map(|state| state.spec.site.clone());
+            let data = json!({ "id": id, "decision": decision, "by": by, "note": note });
+            one(EventType::ProposalDecided, at, site.into_iter().collect(), data)
+        }
+        Fact::SupplyOrderPlaced { at, order } => {
+            let sites = vec![order.from.clone(), order.to.clone()];
+            one(EventType::SupplyOrderPlaced, at, sites, json!({ "order": order }))
+        }
+        Fact::SupplyOrderConfirmed { at, order, due_at } => {
+            let data = json!({ "order": order, "due_at": due_at });
+            one(EventType::SupplyOrderConfirmed, at, sites_of_supply(twin, order), data)
+        }
+        Fact::SupplyOrderCancelled { at, order, reason } => {
+            let data = json!({ "order": order, "reason": reason });
+            one(EventType::SupplyOrderCancelled, at, sites_of_supply(twin, order), data)
+        }
         Fact::AlertRaised { id, at, subject, severity, message } => {
             let site = twin.site_of(subject).map(|at| twin.sites[at.at()].spec.site.clone());
             let data = json!({ "id": id, "subject": subject, "severity": severity, "message": message, "site": site });
@@ -75,6 +96,12 @@ pub fn events_of(fact: &Fact, twin: &Twin) -> Vec<Event> {
         }
         _ => Vec::new(),
     }
+}
+
+fn sites_of_supply(twin: &Twin, order: &OrderId) -> Vec<SiteId> {
+    let order = twin.supply.by_id.get(order);
+    let sites = order.into_iter().flat_map(|order| order.from.into_iter().chain([order.to]));
+    sites.map(|at| twin.sites[at.at()].spec.site.clone()).collect()
 }
 
 fn site_of_alert(twin: &Twin, id: AlertId) -> Vec<SiteId> {
@@ -128,7 +155,7 @@ pub(super) fn body(event: &Event, seq: Option<Seq>) -> String {
 mod tests {
     use super::*;
     use firmware_schemas::fact::{AlertSubject, DeviceIdx, Fix, FrameNumber, RefusedBy, Severity};
-    use firmware_schemas::id::{OrderId, ShipmentId, VehicleId};
+    use firmware_schemas::id::{ShipmentId, VehicleId};
     use firmware_schemas::order::OrderEnd;
     use firmware_schemas::quantity::Position;
 

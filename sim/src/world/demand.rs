@@ -76,8 +76,7 @@ pub struct Asked {
 
 impl World {
     /// The Monday with which [`World::asked_before`] begins, and what customers asked for in so many weeks until the
-    /// Monday before now: the same draws as if the world had run then. What a site asks of its source is what was
-    /// asked of it.
+    /// Monday before now: the same draws as if the world had run then.
     pub fn asked_before(&self, weeks: u32) -> (Timestamp, Vec<Asked>) {
         let today = local_day(self.now, 0);
         let last = today - (today + 3).rem_euclid(7);
@@ -98,15 +97,8 @@ impl World {
                     *week = week.saturating_add(u32::try_from(size).unwrap_or(0));
                 }
             }
-            // Up the chain of sources, which has no loops; where it has, it ends.
-            let mut at = Some(row);
-            for _ in 0..8 {
-                let Some(row) = at else { break };
-                let sums = by_row.entry(row).or_insert_with(|| vec![0; weeks as usize]);
-                sums.iter_mut().zip(&pieces).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
-                let place = &self.rows[row as usize];
-                at = place.source.and_then(|source| self.row_index.get(&(source, place.sku)).copied());
-            }
+            let sums = by_row.entry(row).or_insert_with(|| vec![0; weeks as usize]);
+            sums.iter_mut().zip(&pieces).for_each(|(sum, more)| *sum = sum.saturating_add(*more));
         }
         let named = by_row.into_iter().map(|(row, pieces)| {
             let place = &self.rows[row as usize];

@@ -9,6 +9,7 @@ use crate::replenish::calibrate::Terms;
 use crate::replenish::demand::{DemandDistribution, Rate};
 use crate::replenish::projection::Unmet;
 use crate::state::{SkuIdx, StockIdx, Twin};
+use crate::supply::is_supplier;
 use firmware_schemas::supply::AbcClass;
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,8 +30,12 @@ pub struct PositionForecast {
     near: Option<Forecast>,
     /// The whole year.
     far: Option<Forecast>,
-    /// Pieces a week, for all [`FORECAST_WEEKS`].
+    /// Pieces a week, for all [`FORECAST_WEEKS`], those that other sites will want included.
     mean: Arc<[f32]>,
+    /// What other sites will want, where there are any: variance by week.
+    dependent: Option<Arc<[f32]>>,
+    /// How badly the level itself is known.
+    level_cv: f32,
     /// Weeks of history that it rests on.
     pub history_weeks: usize,
 }
@@ -49,13 +54,16 @@ pub struct Statistics {
 impl PositionForecast {
     /// Of a steady rate, when there is no history: as uncertain as customers that come one by one, twice over.
     fn of_rate(per_week: f64, history_weeks: usize) -> Self {
-        Self { near: None, far: None, mean: vec![per_week as f32; FORECAST_WEEKS].into(), history_weeks }
+        let mean = vec![per_week as f32; FORECAST_WEEKS].into();
+        Self { near: None, far: None, mean, dependent: None, level_cv: 0.0, history_weeks }
     }
 
     fn of(near: Forecast, far: Forecast, history_weeks: usize) -> Self {
         let means = (0..FORECAST_WEEKS).map(|n| near.mean().get(n).or(far.mean().get(n)).copied().unwrap_or(0.0));
         let mean: Arc<[f32]> = means.map(|mean| mean.max(0.0) as f32).collect();
-        Self { near: Some(near), far: Some(far), mean, history_weeks }
+        let mut this = Self { near: Some(near), far: Some(far), mean, dependent: None, level_cv: 0.0, history_weeks };
+        this.level_cv = this.own_level_cv() as f32;
+        this
     }
 
     /// Pieces expected, by week.
@@ -78,6 +86,10 @@ impl PositionForecast {
         let (near, far) = (bounds(&self.near), bounds(&self.far));
         let week = |n: usize| {
             let mean = f64::from(self.mean[n]);
+            if let Some(variance) = &self.dependent {
+                let deviation = libm::sqrt(f64::from(variance[n]));
+                return Statistics { mean, low: (mean - 1.96 * deviation).max(0.0), high: mean + 1.96 * deviation };
+            }
             let known = near.as_ref().and_then(|it| it.get(n)).or_else(|| far.as_ref()?.get(n));
             known.map_or_else(|| of_rate(mean), |(low, high)| Statistics { mean, low: *low, high: *high })
         };
@@ -99,13 +111,14 @@ impl PositionForecast {
             Rate { mean: expected / 7.0, variance: (deviation * deviation).max(expected) / 7.0 }
         };
         let rates: Vec<Rate> = (0..DAYS).map(|ahead| of_week(week_of(today.saturating_add(ahead)))).collect();
-        DemandDistribution::ByPeriod { rates: rates.into(), level_cv: self.level_cv(&weeks) }
+        DemandDistribution::ByPeriod { rates: rates.into(), level_cv: f64::from(self.level_cv) }
     }
 
     /// How badly the level itself is known: what makes four weeks together vary more than four weeks by themselves.
-    fn level_cv(&self, weeks: &[Statistics]) -> f64 {
+    fn own_level_cv(&self) -> f64 {
         const SPAN: usize = 4;
         let Some(near) = self.near.as_ref().filter(|it| it.mean().len() >= SPAN) else { return 0.0 };
+        let weeks = self.weeks();
         let mean: f64 = near.mean()[..SPAN].iter().sum();
         if mean <= 0.0 {
             return 0.0;
@@ -136,6 +149,8 @@ pub struct Forecasts {
     pub first_week: Week,
     /// The journal's number of the last fact that they saw.
     pub revision: u64,
+    /// Positions of which anything had been asked by then.
+    pub books: usize,
     tuned: Arc<TunedSet>,
     by_position: BTreeMap<StockIdx, PositionForecast>,
     classes: BTreeMap<SkuIdx, AbcClass>,
@@ -178,7 +193,8 @@ impl Forecasts {
             by_position.insert(position, PositionForecast::of(near, far, history.periods.len()));
         }
         let classes = classes(twin, &by_position);
-        Self { first_week, revision: twin.revision, tuned, by_position, classes, totals }
+        add_dependent(twin, &mut by_position);
+        Self { first_week, revision: twin.revision, books: twin.demand.len(), tuned, by_position, classes, totals }
     }
 
     /// What is expected of a position; `None` where nothing was ever asked for.
@@ -251,7 +267,72 @@ impl TunedSet {
     }
 }
 
-/// Classes by the value of what is expected in a year, at sites that nobody else is supplied from.
+/// Adds what the sites that a position supplies will want to what its own customers will. Their errors are taken to
+/// be independent.
+fn add_dependent(twin: &Twin, by_position: &mut BTreeMap<StockIdx, PositionForecast>) {
+    /// The longest chain of sources; where they go in a circle, it is cut here.
+    const CHAIN_MAX: usize = 8;
+    let source_of = |at: StockIdx| {
+        let stock = &twin.stock[at.at()];
+        let source = stock.source.filter(|source| !is_supplier(twin.sites[source.at()].spec.kind))?;
+        twin.stock_by_key.get(&(source, stock.sku)).copied().filter(|source| *source != at)
+    };
+    let variance = |it: &Statistics| {
+        let deviation = (it.high - it.low) / (2.0 * 1.96);
+        (deviation * deviation) as f32
+    };
+    // Each position's own demand goes up its whole chain.
+    let mut sums: BTreeMap<StockIdx, Dependent> = BTreeMap::new();
+    for (at, own) in by_position.iter() {
+        let mut up = source_of(*at);
+        if up.is_none() {
+            continue;
+        }
+        let weeks = own.weeks();
+        let level = f64::from(own.level_cv) * weeks.iter().take(4).map(|it| it.mean).sum::<f64>();
+        for _ in 0..CHAIN_MAX {
+            let Some(source) = up else { break };
+            let sum = sums.entry(source).or_default();
+            for (n, it) in weeks.iter().enumerate() {
+                sum.mean[n] += it.mean as f32;
+                sum.variance[n] += variance(it);
+            }
+            sum.level_variance += level * level;
+            sum.history_weeks = sum.history_weeks.max(own.history_weeks);
+            up = source_of(source);
+        }
+    }
+    for (at, sum) in sums {
+        let own = by_position.entry(at).or_insert_with(|| PositionForecast::of_rate(0.0, 0));
+        let of_own: Vec<f32> = own.weeks().iter().map(variance).collect();
+        let four_weeks = |own: &PositionForecast| own.mean.iter().take(4).map(|it| f64::from(*it)).sum::<f64>();
+        let own_level = f64::from(own.level_cv) * four_weeks(own);
+        own.mean = own.mean.iter().zip(&sum.mean).map(|(own, more)| own + more).collect();
+        own.dependent = Some(of_own.iter().zip(&sum.variance).map(|(own, more)| own + more).collect());
+        let level = libm::sqrt(sum.level_variance + own_level * own_level);
+        let total = four_weeks(own);
+        own.level_cv = if total > 0.0 { (level / total) as f32 } else { 0.0 };
+        own.history_weeks = own.history_weeks.max(sum.history_weeks);
+    }
+}
+
+/// What other sites will want of a position.
+struct Dependent {
+    mean: [f32; FORECAST_WEEKS],
+    variance: [f32; FORECAST_WEEKS],
+    /// Of the sum of four weeks, from how badly levels are known.
+    level_variance: f64,
+    history_weeks: usize,
+}
+
+impl Default for Dependent {
+    fn default() -> Self {
+        let none = [0.0; FORECAST_WEEKS];
+        Self { mean: none, variance: none, level_variance: 0.0, history_weeks: 0 }
+    }
+}
+
+/// Classes by the value of what customers are expected to want in a year.
 fn classes(twin: &Twin, forecasts: &BTreeMap<StockIdx, PositionForecast>) -> BTreeMap<SkuIdx, AbcClass> {
     let mut values: BTreeMap<SkuIdx, f64> = BTreeMap::new();
     for (position, forecast) in forecasts {
