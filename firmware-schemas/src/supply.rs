@@ -68,7 +68,7 @@ pub struct ReplenishmentParameters {
     /// Cost of holding stock for a year, in thousandths of its value; 200 by default.
     pub holding_permille_per_year: Option<u32>,
     /// Cost of a piece asked for and not there, in thousandths of its value; 300 by default where it is lost, and
-    /// 50 where it waits.
+    /// 150 where it waits.
     pub shortage_permille: Option<u32>,
     /// Days of the week on which it is looked at, 1 (Monday) to 7; every day by default.
     pub review_weekdays: Option<Vec<u8>>,
