@@ -233,6 +233,13 @@ def number(value, places=3):
     return text or "0"
 
 
+def gs1_key(n):
+    """A key of 13 digits: the prefix, the number and the check digit (GS1 General Specifications, 7.9)."""
+    digits = f"952{n:09}"
+    total = sum(int(digit) * (3 if i % 2 else 1) for i, digit in enumerate(digits))
+    return f"{digits}{-total % 10}"
+
+
 def write(folder, name, header, rows):
     with open(folder / name, "w", encoding="utf-8", newline="") as file:
         writer = csv.writer(file, lineterminator="\n")
@@ -530,6 +537,9 @@ class Demo:
         write(folder, "vehicles.csv", ["vehicle", "kind", "name", "capacity_g", "temperature", "home", "route", "progress_permille", "speed_m_per_h", "device"], self.vehicles)
         write(folder, "devices.csv", ["device", "site", "kind", "vehicle", "interval_secs", "metrics"], self.devices)
         write(folder, "demand.csv", ["site", "sku", "rate_per_day", "order_size", "order_size_cv2", "seasonality"], self.demand)
+        # 952 is GS1's prefix for demonstrations and examples.
+        write(folder, "gtins.csv", ["sku", "gtin"], [[sku["sku"], gs1_key(100_000_000 + n)] for n, sku in enumerate(self.skus)])
+        write(folder, "glns.csv", ["site", "gln"], [[site[0], gs1_key(n)] for n, site in enumerate(self.sites)])
         write(folder, "shipments.csv", ["shipment", "from", "to", "lane", "vehicle", "due_in_secs", "sku", "quantity"], self.shipments)
         # Shops are open every day; people buy from nine to nine. Assumed: the orders are the wholesaler's.
         shop_week = permille([85, 85, 90, 95, 120, 150, 75])

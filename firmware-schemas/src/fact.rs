@@ -6,7 +6,9 @@
 
 use crate::command::CommandFrame;
 use crate::id::{CommandId, DeviceId, LaneId, MetricName, OrderId, SiteId, SkuId, VehicleId};
-use crate::network::{DeviceSpec, LaneSpec, NetworkSpec, ShipmentSpec, SiteSpec, SkuSpec, StockSpec, VehicleSpec};
+use crate::network::{
+    DeviceSpec, GlnSpec, GtinSpec, LaneSpec, NetworkSpec, ShipmentSpec, SiteSpec, SkuSpec, StockSpec, VehicleSpec,
+};
 use crate::order::{OrderEnd, OrderSpec, PromisedPart};
 use crate::quantity::{Position, Timestamp};
 use crate::supply::{Decision, OverriddenWeek, ProposalId, ProposalSpec, SupplyOrderSpec};
@@ -470,6 +472,13 @@ pub enum Fact {
         /// What.
         weeks: Vec<OverriddenWeek>,
     },
+    /// These SKUs and sites are known to everybody by these keys of GS1.
+    KeysDefined {
+        /// Of SKUs.
+        gtins: Vec<GtinSpec>,
+        /// Of sites.
+        glns: Vec<GlnSpec>,
+    },
 }
 
 /// Why bytes are not a fact.
@@ -500,7 +509,8 @@ impl Fact {
             | Self::DevicesDefined(_)
             | Self::StockDefined(_)
             | Self::SeriesDefined { .. }
-            | Self::DemandGiven { .. } => None,
+            | Self::DemandGiven { .. }
+            | Self::KeysDefined { .. } => None,
             Self::ShipmentsDefined { at, .. }
             | Self::DeviceSeen { at, .. }
             | Self::CommandDelivered { at, .. }

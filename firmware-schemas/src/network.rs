@@ -9,6 +9,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 
+use crate::gs1::{Gln, Gtin};
 use crate::id::{DeviceId, LaneId, MetricName, ShipmentId, SiteId, SkuId, TenantId, VehicleId};
 use crate::quantity::{Grams, Metres, MilliCelsius, MinorUnits, Pieces, Position, Seconds};
 
@@ -315,6 +316,24 @@ pub struct DeviceSpec {
     pub interval_secs: Seconds,
     /// What it measures.
     pub metrics: Vec<MetricSpec>,
+}
+
+/// What a SKU is to everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GtinSpec {
+    /// Which.
+    pub sku: SkuId,
+    /// Its GTIN.
+    pub gtin: Gtin,
+}
+
+/// What a site is to everybody.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GlnSpec {
+    /// Which.
+    pub site: SiteId,
+    /// Its GLN.
+    pub gln: Gln,
 }
 
 /// One thing that a device measures.

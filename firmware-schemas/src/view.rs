@@ -3,6 +3,7 @@
 //! Every entity is sent whole when anything about it changed, so a client keeps a map by id and replaces.
 
 use crate::fact::{AlertId, AlertSubject, QuarantineId, RefusedBy, Severity};
+use crate::gs1::{Gln, Gtin};
 use crate::id::{DeviceId, LaneId, MetricName, ShipmentId, SiteId, SkuId, TenantId, VehicleId};
 use crate::network::{DeviceKind, Mode, SiteKind, TemperatureClass, VehicleKind};
 use crate::quantity::{Grams, Metres, MilliCelsius, MinorUnits, Pieces, Position, Seconds, Timestamp};
@@ -60,6 +61,8 @@ view! {
         stock: StockSummary,
         /// Open alerts about it, its stock and its devices.
         open_alerts: u32,
+        /// What it is to everybody.
+        gln: Option<Gln>,
     }
 }
 view! {
@@ -119,6 +122,8 @@ view! {
         temperature_max_milli_c: Option<MilliCelsius>,
         /// From making to throwing away.
         shelf_life_days: Option<u32>,
+        /// What it is to everybody.
+        gtin: Option<Gtin>,
     }
 }
 view! {

@@ -38,6 +38,8 @@ const FILES: &[(&str, &str)] = demo_files!(
     "devices.csv",
     "demand.csv",
     "shipments.csv",
+    "gtins.csv",
+    "glns.csv",
 );
 
 /// The demo's network.

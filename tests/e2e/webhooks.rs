@@ -206,7 +206,8 @@ fn one_that_is_slow_or_refuses_holds_up_no_other_and_dead_letters_are_sent_again
     slow.answer(|_| Answer::Status(200));
     wait_until("the slow one has all", WITHIN, || {
         // Some of it has been given up meanwhile.
-        let _ = gateway.post("/v1/webhooks/slow/redrive", &json!({}));
+        let (status, _) = gateway.post("/v1/webhooks/slow/redrive", &json!({}));
+        assert_eq!(status, 200);
         let orders: BTreeSet<String> = slow.taken().iter().map(order_of).collect();
         if orders.len() == 31 { Ok(()) } else { Err((orders.len(), gateway.get("/v1/webhooks/slow"))) }
     });

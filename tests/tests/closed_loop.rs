@@ -1,6 +1,7 @@
 //! The demo network for weeks on a virtual clock: forecasts, plans, orders over the contract's commands, shipments
 //! that follow, receipts, lead times learned; the real control loop, a simulated world, nobody's help.
 #![allow(clippy::unwrap_used, reason = "a test ends where it cannot go on")]
+#![allow(clippy::print_stdout, reason = "how well it went, for those who ask with --nocapture")]
 
 use firmware_schemas::quantity::Timestamp;
 use gateway::control::{Control, ControlConfig, Effect, Event, GivenDemand, Request};
@@ -149,7 +150,7 @@ fn a_network_is_supplied_by_the_plane_alone() {
     let ours: Vec<_> = supply.by_id.values().filter(|order| order.is_ours).collect();
     let received = ours.iter().filter(|order| order.status == SupplyStatus::Received).count();
     let waiting = ours.iter().filter(|order| order.status == SupplyStatus::Placed).count();
-    let (theirs_loop, theirs, their_stock) = run(10, true);
+    let (_, theirs, their_stock) = run(10, true);
     let filled = |totals: &Totals| totals.issued as f64 / totals.demanded as f64;
     println!(
         "{} orders, {received} received, {} routes with lead times learned; filled {:.4}, sites by themselves {:.4}; \
@@ -159,22 +160,6 @@ fn a_network_is_supplied_by_the_plane_alone() {
         filled(&totals),
         filled(&theirs),
     );
-    if std::env::var_os("PORTOLAN_TELL").is_some() {
-        for it in [&it, &theirs_loop] {
-            let mut by_kind = std::collections::BTreeMap::new();
-            for stock in &it.published.stock {
-                let kind = it.published.sites[stock.site.at()].spec.kind;
-                let sums: &mut [i64; 4] = by_kind.entry(kind).or_default();
-                sums[0] += stock.on_hand;
-                sums[1] += stock.in_transit;
-                sums[2] += stock.on_order;
-                sums[3] += 1;
-            }
-            println!("{by_kind:?}");
-        }
-        println!("{:?}", it.forecasts.as_ref().map(|it| it.levels()));
-        println!("{:?} {:?}", totals, theirs);
-    }
     assert!(received > 100 && received * 10 > ours.len() * 5, "{received} of {}", ours.len());
     assert_eq!(waiting, 0, "every order was confirmed by whoever sends it");
     assert!(supply.leads.keys().any(|(from, to)| supply.lead_days(*from, *to).is_some()), "lead times are learned");

@@ -9,13 +9,13 @@ use crate::state::{
     LastReading, QUARANTINE_MAX, QuarantineRecord, SeriesState, ShipmentState, SiteIdx, SiteState, SkuIdx, StockIdx,
     StockState, Twin, VehicleFix, VehicleIdx, VehicleState,
 };
-use crate::supply::SupplyStep;
+use crate::supply::{Reported, SupplyStep};
 use firmware_schemas::command::Action;
 use firmware_schemas::fact::{
     AlertId, AlertSubject, DeviceIdx, Fact, Fix, FrameNumber, QuarantineId, SeriesId, SeriesReading,
 };
 use firmware_schemas::id::{DeviceId, ShipmentId, SiteId, SkuId, VehicleId};
-use firmware_schemas::network::{DeviceKind, DeviceSpec, MetricKind, SiteKind};
+use firmware_schemas::network::{DeviceKind, DeviceSpec, GlnSpec, GtinSpec, MetricKind, SiteKind};
 use firmware_schemas::quantity::{Pieces, Seconds, Timestamp};
 use firmware_schemas::telemetry::{EventRecord, GoodsLine, Happening, Outcome};
 use std::sync::Arc;
@@ -356,6 +356,24 @@ impl Twin {
             Fact::SupplyOrderCancelled { at, order, reason } => {
                 touched.extend(self.cancel_supply(order, *at, reason.as_deref()).into_iter().map(Touched::Stock));
             }
+            Fact::KeysDefined { gtins, glns } => {
+                for GtinSpec { sku, gtin } in gtins {
+                    let sku = self.sku_named(seq, sku)?;
+                    if let Some(before) = self.gtin_by_sku.insert(sku, *gtin) {
+                        self.sku_by_gtin.remove(&before);
+                    }
+                    self.sku_by_gtin.insert(*gtin, sku);
+                    touched.push(Touched::Sku(sku));
+                }
+                for GlnSpec { site, gln } in glns {
+                    let site = self.site_named(seq, site)?;
+                    if let Some(before) = self.gln_by_site.insert(site, *gln) {
+                        self.site_by_gln.remove(&before);
+                    }
+                    self.site_by_gln.insert(*gln, site);
+                    touched.push(Touched::Site(site));
+                }
+            }
             Fact::SupplyOrderConfirmed { at, order, due_at } => self.confirm_supply(order, *due_at, *at),
             Fact::DemandGiven { site, sku, from, weeks } => {
                 let position = self.stock_at(self.site_named(seq, site)?, self.sku_named(seq, sku)?);
@@ -664,9 +682,10 @@ impl Twin {
                 self.order_moved(order, position, -released, 0, at);
             }
             Happening::StockOrdered { sku, pieces, order, source, due_at } => {
-                let line = (self.sku_named(seq, sku)?, pieces.0);
-                let source = source.as_ref().and_then(|source| self.site_by_id.get(source).copied());
-                let is_counted = self.supply_reported(seq, order, site, line, source, *due_at, at);
+                let from = source.as_ref().and_then(|source| self.site_by_id.get(source).copied());
+                let sku_at = self.sku_named(seq, sku)?;
+                let said = Reported { to: site, sku: sku_at, pieces: pieces.0, from, due_at: *due_at };
+                let is_counted = self.supply_reported(seq, order, said, at);
                 let more = if is_counted { 0 } else { pieces.0 };
                 change(self, touched, sku, &|stock| stock.on_order = stock.on_order.saturating_add(more))?;
             }

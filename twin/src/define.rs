@@ -32,6 +32,16 @@ impl Twin {
             known != Some(spec)
         });
         chunks(skus.cloned(), &mut facts, Fact::SkusDefined);
+        let gtins = network.gtins().iter().filter(|spec| {
+            let known = self.sku_by_id.get(&spec.sku).and_then(|at| self.gtin_by_sku.get(at));
+            known != Some(&spec.gtin)
+        });
+        chunks(gtins.cloned(), &mut facts, |gtins| Fact::KeysDefined { gtins, glns: Vec::new() });
+        let glns = network.glns().iter().filter(|spec| {
+            let known = self.site_by_id.get(&spec.site).and_then(|at| self.gln_by_site.get(at));
+            known != Some(&spec.gln)
+        });
+        chunks(glns.cloned(), &mut facts, |glns| Fact::KeysDefined { gtins: Vec::new(), glns });
         let vehicles = network.vehicles().iter().filter(|spec| {
             let known = self.vehicle_by_id.get(&spec.vehicle).map(|at| &self.vehicles[at.at()].spec);
             known != Some(spec)

@@ -10,6 +10,7 @@ use crate::supply::Supply;
 use compact_str::CompactString;
 use firmware_schemas::command::CommandFrame;
 use firmware_schemas::fact::{AlertId, AlertSubject, QuarantineId, RefusedBy, SeriesId, Severity};
+use firmware_schemas::gs1::{Gln, Gtin};
 use firmware_schemas::id::{CommandId, DeviceId, LaneId, MetricName, OrderId, ShipmentId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{DeviceKind, LaneSpec, MetricKind, NetworkSpec, SiteSpec, SkuSpec, VehicleSpec};
 use firmware_schemas::quantity::{Pieces, Position, Seconds, Timestamp};
@@ -545,6 +546,14 @@ pub struct Twin {
     pub command_order: OrdMap<u64, CommandId>,
     /// Customers' orders, and what is promised.
     pub orders: Orders,
+    /// GTIN by SKU.
+    pub gtin_by_sku: OrdMap<SkuIdx, Gtin>,
+    /// SKU by GTIN.
+    pub sku_by_gtin: OrdMap<Gtin, SkuIdx>,
+    /// GLN by site.
+    pub gln_by_site: OrdMap<SiteIdx, Gln>,
+    /// Site by GLN.
+    pub site_by_gln: OrdMap<Gln, SiteIdx>,
     /// What was asked for, by position and week.
     pub demand: DemandBooks,
     /// The policy of replenishment, proposals, and orders to suppliers and other sites.

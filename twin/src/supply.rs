@@ -182,6 +182,8 @@ pub struct Supply {
     pub proposals: OrdMap<ProposalId, ProposalState>,
     /// Those that nobody decided on.
     pub open: OrdMap<ProposalId, ()>,
+    /// Those that were approved and not yet ordered.
+    pub approved: OrdMap<ProposalId, ()>,
     /// Those that were decided.
     pub decided: OrdMap<ProposalId, ()>,
     /// The next id.
@@ -328,10 +330,15 @@ impl Twin {
             ProposalState { status, decided_at: Some(at), by: by.map(Arc::from), note: note.map(Arc::from), ..known };
         self.supply.proposals.insert(id, decided);
         self.supply.open.remove(&id);
+        match decision {
+            Decision::Approve => self.supply.approved.insert(id, ()),
+            Decision::Reject => self.supply.approved.remove(&id),
+        };
         self.supply.decided.insert(id, ());
         while self.supply.decided.len() > DECIDED_PROPOSALS_MAX {
             let Some((oldest, ())) = self.supply.decided.get_min().copied() else { break };
             self.supply.decided.remove(&oldest);
+            self.supply.approved.remove(&oldest);
             self.supply.proposals.remove(&oldest);
         }
         Ok(())
@@ -362,8 +369,10 @@ impl Twin {
             });
         }
         for line in &lines {
-            if let Some(state) = line.proposal.and_then(|id| self.supply.proposals.get_mut(&id)) {
+            let Some(id) = line.proposal else { continue };
+            if let Some(state) = self.supply.proposals.get_mut(&id) {
                 state.status = ProposalStatus::Placed(spec.order.clone());
+                self.supply.approved.remove(&id);
             }
         }
         let touched = lines.iter().map(|line| (line.sku, line.pieces)).collect::<Vec<_>>();
@@ -397,17 +406,8 @@ impl Twin {
     }
 
     /// A site says that it ordered. True when that is an order of ours, whose goods are on order already.
-    pub(crate) fn supply_reported(
-        &mut self,
-        seq: u64,
-        id: &OrderId,
-        to: SiteIdx,
-        line: (SkuIdx, i64),
-        from: Option<SiteIdx>,
-        due_at: Option<Timestamp>,
-        at: Timestamp,
-    ) -> bool {
-        let (sku, pieces) = line;
+    pub(crate) fn supply_reported(&mut self, seq: u64, id: &OrderId, said: Reported, at: Timestamp) -> bool {
+        let Reported { to, sku, pieces, from, due_at } = said;
         let new = SupplyLine {
             sku,
             pieces,
@@ -573,6 +573,21 @@ impl Twin {
             self.supply.overrides.insert(key, state);
         }
     }
+}
+
+/// What a site says that it ordered.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Reported {
+    /// Which site.
+    pub(crate) to: SiteIdx,
+    /// What.
+    pub(crate) sku: SkuIdx,
+    /// How many.
+    pub(crate) pieces: i64,
+    /// From where, where it said so.
+    pub(crate) from: Option<SiteIdx>,
+    /// When it should be there.
+    pub(crate) due_at: Option<Timestamp>,
 }
 
 /// What happened to goods of a supply order.

@@ -54,6 +54,7 @@ impl Twin {
                 out_of_stock: site.out_of_stock,
             },
             open_alerts: site.open_alerts,
+            gln: self.gln_by_site.get(&at).copied(),
         }
     }
 
@@ -86,6 +87,7 @@ impl Twin {
             temperature_min_milli_c: spec.temperature_min_milli_c,
             temperature_max_milli_c: spec.temperature_max_milli_c,
             shelf_life_days: spec.shelf_life_days,
+            gtin: self.gtin_by_sku.get(&at).copied(),
         }
     }
 

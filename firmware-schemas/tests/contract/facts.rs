@@ -491,6 +491,13 @@ fn supply_samples() -> Vec<Fact> {
         Fact::SupplyOrderCancelled { at: time(4), order: id("PO-7"), reason: note.clone() },
         Fact::SupplyOrderConfirmed { at: time(4), order: id("PO-7"), due_at: Some(time(90_000)) },
         Fact::DemandGiven { site: id("WH-01"), sku: id("SKU-1"), from: time(0), weeks: vec![(12, 0), (0, 7)] },
+        Fact::KeysDefined {
+            gtins: vec![
+                GtinSpec { sku: id("SKU-1"), gtin: "9521234543213".parse().unwrap() },
+                GtinSpec { sku: id("SKU-2"), gtin: "95212340".parse().unwrap() },
+            ],
+            glns: vec![GlnSpec { site: id("WH-01"), gln: "9521234000006".parse().unwrap() }],
+        },
         Fact::ForecastOverridden {
             at: time(5),
             site: id("WH-01"),

@@ -20,6 +20,8 @@ const PROPOSALS_OF_FACT: usize = 1_000;
 /// Lines of one order.
 const SUPPLY_LINES_MAX: usize = 500;
 
+/// A proposal with its id.
+type Proposed = (ProposalId, Arc<ProposalSpec>);
 type Answered = Result<Result<Reply, RequestError>, Broken>;
 
 impl<T> Control<T> {
@@ -151,7 +153,7 @@ impl<T> Control<T> {
             Ok(specs) => specs,
             Err(why) => return Ok(Err(why)),
         };
-        let mut orders: BTreeMap<(SupplyKind, SiteId, SiteId), Vec<(ProposalId, Arc<ProposalSpec>)>> = BTreeMap::new();
+        let mut orders: BTreeMap<(SupplyKind, SiteId, SiteId), Vec<Proposed>> = BTreeMap::new();
         for (id, spec) in ids.iter().zip(specs) {
             if self.twin.supply.open.contains_key(id) {
                 self.decide(*id, Decision::Approve, by, None, now)?;
@@ -177,7 +179,7 @@ impl<T> Control<T> {
         kind: SupplyKind,
         from: &SiteId,
         to: &SiteId,
-        lines: &[(ProposalId, Arc<ProposalSpec>)],
+        lines: &[Proposed],
         now: Timestamp,
     ) -> Result<OrderId, Broken> {
         let name = match kind {
@@ -190,7 +192,7 @@ impl<T> Control<T> {
         let mut ids = names.filter_map(|name| OrderId::new(&name).ok());
         let free = ids.find(|id| !self.twin.supply.by_id.contains_key(id));
         let order = free.unwrap_or_else(|| unreachable!("there are names without end"));
-        let line = |(id, spec): &(ProposalId, Arc<ProposalSpec>)| SupplyLineSpec {
+        let line = |(id, spec): &Proposed| SupplyLineSpec {
             sku: spec.sku.clone(),
             pieces: spec.pieces,
             cost_minor: spec.cost_minor,

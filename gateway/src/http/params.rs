@@ -89,6 +89,8 @@ words!(
     firmware_schemas::id::SiteId,
     firmware_schemas::id::LaneId,
     firmware_schemas::id::SkuId,
+    firmware_schemas::gs1::Gtin,
+    firmware_schemas::gs1::Gln,
     firmware_schemas::id::DeviceId,
     firmware_schemas::id::VehicleId,
     firmware_schemas::id::ShipmentId,

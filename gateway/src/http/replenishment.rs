@@ -72,7 +72,8 @@ pub(super) fn add_to(api: &mut Api) {
     let run = about("/v1/replenishment/planner/run", "run_planner", "Plan now", text);
     api.post(run, StatusCode::ACCEPTED, Key::Natural, run_planner);
     let text = "What to order for a position at this moment, and why, whether it is due today or not. Nothing is kept. \
-        Minima and trucks of suppliers, budgets and capacities, which many positions share, are left to planning runs.";
+        What many positions share is left to planning runs: a warehouse that is short, minima and trucks of suppliers, \
+        budgets and capacities.";
     let path = "/v1/replenishment/advice/{site}/{sku}";
     api.get(about(path, "get_advice", "What to order now, and why", text), advice);
     let text = "Of the last planning run, and those that were decided before; the 100,000 decided last.";
@@ -343,7 +344,7 @@ async fn advice(call: Call<PositionPath>) -> Result<AdviceView, Problem> {
     let today = day_of(app.clock.now());
     let stock = &twin.stock[at.at()];
     let class = forecasts.class_of(stock.sku);
-    let situation = Situation::of(twin, &forecasts, today, Scope::Sku(stock.sku));
+    let situation = Situation::of(twin, &forecasts, today, Scope::Position(at));
     let planned = replenish::plan(&situation.inputs, 1);
     let plan = planned.map_err(|why| Problem::new(Kind::Conflict, format!("it cannot be planned: {why}")))?;
     let is_it = |idx: usize| situation.positions[idx] == at;

@@ -8,6 +8,7 @@ use ::twin::Twin;
 use ::twin::state::{SiteIdx, SkuIdx, StockIdx};
 use firmware_schemas::api::Page;
 use firmware_schemas::fact::DeviceIdx;
+use firmware_schemas::gs1::{Gln, Gtin};
 use firmware_schemas::id::{DeviceId, LaneId, ShipmentId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{DeviceKind, Mode, SiteKind, TemperatureClass, VehicleKind};
 use firmware_schemas::quantity::Timestamp;
@@ -101,6 +102,8 @@ query_params! {
         below_reorder_point: bool = true,
         /// Only with (or without) open alerts.
         has_alerts: bool = true,
+        /// Only the one with this GLN.
+        gln: Gln = "9521234000006",
         /// Only with this text in the id or a name.
         q: Text = "london",
         /// At most so many.
@@ -117,6 +120,7 @@ async fn sites(call: Call<(), SiteQuery>) -> Result<Page<SiteView>, Problem> {
         let site = &twin.sites[at.at()];
         let spec = &site.spec;
         query.kind.is_none_or(|kind| spec.kind == kind)
+            && query.gln.is_none_or(|gln| twin.gln_by_site.get(at) == Some(&gln))
             && query
                 .country
                 .as_ref()
@@ -181,6 +185,8 @@ query_params! {
     SkuQuery {
         /// Only of this temperature class.
         temperature: TemperatureClass = "chilled",
+        /// Only the one with this GTIN, with or without zeros before it.
+        gtin: Gtin = "9521234543213",
         /// Only with this text in the id or a name.
         q: Text = "candle",
         /// At most so many.
@@ -197,6 +203,7 @@ async fn skus(call: Call<(), SkuQuery>) -> Result<Page<SkuView>, Problem> {
     let wanted = rest.map(|(_, at)| *at).filter(|at| {
         let spec = &twin.skus[at.at()];
         query.temperature.is_none_or(|class| spec.temperature == class)
+            && query.gtin.is_none_or(|gtin| twin.gtin_by_sku.get(at) == Some(&gtin))
             && query.q.as_ref().is_none_or(|Text(q)| {
                 contains(&[spec.sku.as_str(), &spec.name, spec.name_zh.as_deref().unwrap_or_default()], q)
             })

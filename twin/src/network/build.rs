@@ -5,8 +5,8 @@ use std::hash::Hash;
 
 use firmware_schemas::id::{LaneId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{
-    DemandSpec, DeviceSpec, LaneSpec, MetricKind, NetworkSpec, SeasonalitySpec, ShipmentSpec, SiteSpec, SkuSpec,
-    StockSpec, VehicleSpec,
+    DemandSpec, DeviceSpec, GlnSpec, GtinSpec, LaneSpec, MetricKind, NetworkSpec, SeasonalitySpec, ShipmentSpec,
+    SiteSpec, SkuSpec, StockSpec, VehicleSpec,
 };
 use firmware_schemas::quantity::{MinorUnits, Pieces, Position};
 use hashbrown::{HashMap, HashSet};
@@ -38,6 +38,10 @@ pub(super) struct Builder {
     seasonality: HashMap<String, u32>,
     demand: HashMap<(u32, u32), u32>,
     shipments: HashMap<firmware_schemas::id::ShipmentId, u32>,
+    /// By SKU, and by key.
+    gtins: [HashMap<u64, u32>; 2],
+    /// By site, and by key.
+    glns: [HashMap<u64, u32>; 2],
     /// Start and end of each lane, as places in the list of sites.
     lane_ends: Vec<(u32, u32)>,
     refused: Refused,
@@ -69,6 +73,8 @@ struct Lines {
     seasonality: Vec<u64>,
     demand: Vec<u64>,
     shipments: Vec<u64>,
+    gtins: Vec<u64>,
+    glns: Vec<u64>,
 }
 
 /// Checks parts that an importer made.
@@ -95,6 +101,8 @@ pub(super) fn from_parts(parts: Parts) -> Result<Network, Vec<NetworkError>> {
         seasonality, "network.toml", add_seasonality;
         demand, "demand.csv", add_demand;
         shipments, "shipments.csv", add_shipment;
+        gtins, "gtins.csv", add_gtin;
+        glns, "glns.csv", add_gln;
     }
     builder.finish(errors)
 }
@@ -117,6 +125,8 @@ impl Builder {
             seasonality: HashMap::new(),
             demand: HashMap::new(),
             shipments: HashMap::new(),
+            gtins: [HashMap::new(), HashMap::new()],
+            glns: [HashMap::new(), HashMap::new()],
             lane_ends: Vec::new(),
             refused: Refused::default(),
         }
@@ -324,6 +334,38 @@ impl Builder {
         insert(&mut self.demand, (site, sku), spec, list, lines, "sku", place, errors)
     }
 
+    pub(super) fn add_gtin(&mut self, spec: GtinSpec, place: Place, errors: &mut Errors) -> Result<(), Reported> {
+        let mut check = Check { place, errors, refused: &self.refused, failed: false };
+        let sku = check.sku(&self.index, "sku", &spec.sku);
+        check.done()?;
+        let Some(sku) = sku else { return Err(Reported) };
+        let first = |line: u32, lines: &[u64]| lines[line as usize];
+        let [by_sku, by_key] = &mut self.gtins;
+        if let Some(line) = by_key.get(&spec.gtin.number()).copied() {
+            let (found, first_line) = (spec.gtin.to_string(), first(line, &self.lines.gtins));
+            return Err(errors.field(place, "gtin", Cause::Duplicate { found, first_line }));
+        }
+        by_key.insert(spec.gtin.number(), self.parts.gtins.len() as u32);
+        let (list, lines) = (&mut self.parts.gtins, &mut self.lines.gtins);
+        insert(by_sku, u64::from(sku), spec, list, lines, "sku", place, errors)
+    }
+
+    pub(super) fn add_gln(&mut self, spec: GlnSpec, place: Place, errors: &mut Errors) -> Result<(), Reported> {
+        let mut check = Check { place, errors, refused: &self.refused, failed: false };
+        let site = check.site(&self.index, "site", &spec.site);
+        check.done()?;
+        let Some(site) = site else { return Err(Reported) };
+        let first = |line: u32, lines: &[u64]| lines[line as usize];
+        let [by_site, by_key] = &mut self.glns;
+        if let Some(line) = by_key.get(&spec.gln.number()).copied() {
+            let (found, first_line) = (spec.gln.to_string(), first(line, &self.lines.glns));
+            return Err(errors.field(place, "gln", Cause::Duplicate { found, first_line }));
+        }
+        by_key.insert(spec.gln.number(), self.parts.glns.len() as u32);
+        let (list, lines) = (&mut self.parts.glns, &mut self.lines.glns);
+        insert(by_site, u64::from(site), spec, list, lines, "site", place, errors)
+    }
+
     pub(super) fn add_shipment(
         &mut self,
         spec: ShipmentSpec,
@@ -465,6 +507,8 @@ named! {
     SeasonalitySpec: name;
     DemandSpec: site sku;
     ShipmentSpec: shipment;
+    GtinSpec: sku;
+    GlnSpec: site;
 }
 
 /// Notes everything that is wrong with one entry.

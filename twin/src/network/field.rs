@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use firmware_schemas::gs1::Gs1Error;
 use firmware_schemas::id::IdError;
 use firmware_schemas::network::{MetricKind, MetricSpec};
 use firmware_schemas::quantity::{MilliCelsius, Position, Seconds};
@@ -19,6 +20,11 @@ const LIST_LEN_MAX: usize = 100;
 
 pub(crate) fn id<T: std::str::FromStr<Err = IdError>>(text: &str) -> Result<T, Expected> {
     text.parse().map_err(|why: IdError| Cow::Owned(format!("an identifier ({why})")))
+}
+
+/// A GTIN or a GLN.
+pub(crate) fn gs1<T: std::str::FromStr<Err = Gs1Error>>(text: &str) -> Result<T, Expected> {
+    text.parse().map_err(|why: Gs1Error| Cow::Owned(format!("a GS1 key ({why})")))
 }
 
 pub(crate) fn text(text: &str) -> Result<String, Expected> {

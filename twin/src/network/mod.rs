@@ -21,8 +21,8 @@ use std::hash::Hash;
 
 use firmware_schemas::id::{DeviceId, LaneId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{
-    DemandSpec, DeviceSpec, LaneSpec, NetworkSpec, SeasonalitySpec, ShipmentSpec, SiteSpec, SkuSpec, StockSpec,
-    VehicleSpec,
+    DemandSpec, DeviceSpec, GlnSpec, GtinSpec, LaneSpec, NetworkSpec, SeasonalitySpec, ShipmentSpec, SiteSpec, SkuSpec,
+    StockSpec, VehicleSpec,
 };
 use firmware_schemas::quantity::{Position, Seconds};
 use hashbrown::HashMap;
@@ -50,6 +50,8 @@ pub struct Parts {
     pub seasonality: Vec<SeasonalitySpec>,
     pub demand: Vec<DemandSpec>,
     pub shipments: Vec<ShipmentSpec>,
+    pub gtins: Vec<GtinSpec>,
+    pub glns: Vec<GlnSpec>,
 }
 
 impl Parts {
@@ -66,6 +68,8 @@ impl Parts {
             seasonality: Vec::new(),
             demand: Vec::new(),
             shipments: Vec::new(),
+            gtins: Vec::new(),
+            glns: Vec::new(),
         }
     }
 }
@@ -125,6 +129,16 @@ impl Network {
     /// All SKUs.
     pub fn skus(&self) -> &[SkuSpec] {
         &self.parts.skus
+    }
+
+    /// GTINs of SKUs.
+    pub fn gtins(&self) -> &[GtinSpec] {
+        &self.parts.gtins
+    }
+
+    /// GLNs of sites.
+    pub fn glns(&self) -> &[GlnSpec] {
+        &self.parts.glns
     }
 
     /// All stock positions at the start.

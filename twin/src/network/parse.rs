@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use firmware_schemas::id::{LaneId, ShipmentId};
 use firmware_schemas::network::{
-    DemandSpec, DeviceKind, DeviceSpec, LaneSpec, Mode, ShipmentLineSpec, ShipmentSpec, SiteKind, SiteSpec, SkuSpec,
-    StockSpec, TemperatureClass, VehicleKind, VehicleSpec,
+    DemandSpec, DeviceKind, DeviceSpec, GlnSpec, GtinSpec, LaneSpec, Mode, ShipmentLineSpec, ShipmentSpec, SiteKind,
+    SiteSpec, SkuSpec, StockSpec, TemperatureClass, VehicleKind, VehicleSpec,
 };
 use firmware_schemas::quantity::{Grams, Metres, MinorUnits, Pieces, Position, Seconds};
 use hashbrown::HashMap;
@@ -29,6 +29,8 @@ pub const FILES: &[&str] = &[
     "devices.csv",
     "demand.csv",
     "shipments.csv",
+    "gtins.csv",
+    "glns.csv",
 ];
 
 /// Reads a network from texts that `files` gives by name; `None` means that there is no such file.
@@ -125,6 +127,12 @@ const TABLES: &[(&str, bool, &[Column], ReadTable)] = &[
         for (spec, place) in shipments {
             noted(reader.builder.add_shipment(spec, place, &mut reader.errors));
         }
+    }),
+    ("gtins.csv", false, gtin::COLUMNS, |reader, table| {
+        reader.rows(table, |row, builder, _| builder.add_gtin(gtin::read(row)?, row.place, row.errors));
+    }),
+    ("glns.csv", false, gln::COLUMNS, |reader, table| {
+        reader.rows(table, |row, builder, _| builder.add_gln(gln::read(row)?, row.place, row.errors));
     }),
 ];
 
@@ -468,6 +476,34 @@ mod device {
             interval_secs: interval?,
             metrics: metrics?,
         })
+    }
+}
+
+mod gtin {
+    use super::*;
+
+    columns! {
+        SKU: required("sku"),
+        GTIN: required("gtin"),
+    }
+
+    pub(super) fn read(row: &mut Row<'_>) -> Result<GtinSpec, Reported> {
+        let (sku, gtin) = (row.required(SKU, field::id), row.required(GTIN, field::gs1));
+        Ok(GtinSpec { sku: sku?, gtin: gtin? })
+    }
+}
+
+mod gln {
+    use super::*;
+
+    columns! {
+        SITE: required("site"),
+        GLN: required("gln"),
+    }
+
+    pub(super) fn read(row: &mut Row<'_>) -> Result<GlnSpec, Reported> {
+        let (site, gln) = (row.required(SITE, field::id), row.required(GLN, field::gs1));
+        Ok(GlnSpec { site: site?, gln: gln? })
     }
 }
 

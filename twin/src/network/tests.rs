@@ -60,6 +60,8 @@ fn right() -> Files {
             "shipment,from,to,lane,vehicle,due_in_secs,sku,quantity\nS1,NGB,WH,SEA,SHIP,900000,TEA,200\n\
              S1,NGB,WH,SEA,SHIP,900000,YOG,30\n",
         ),
+        ("gtins.csv", "sku,gtin\nTEA,9521234543213\n"),
+        ("glns.csv", "site,gln\nWH,9521234000006\n"),
     ]
     .map(|(name, text)| (name, text.to_owned()))
     .into()
@@ -332,6 +334,17 @@ fn windows_line_ends_and_a_byte_order_mark_are_read() {
     let sites = files.get_mut("sites.csv").unwrap();
     sites.insert(0, '\u{feff}');
     assert_eq!(load(&files).map(Network::into_parts), load(&right()).map(Network::into_parts));
+}
+
+#[test]
+fn a_wrong_check_digit_is_told_with_the_right_one() {
+    let mut files = right();
+    assert_eq!(load(&files).unwrap().gtins()[0].gtin.to_string(), "9521234543213");
+    let keys = files.get_mut("gtins.csv").unwrap();
+    *keys = keys.replace("9521234543213", "9521234543214");
+    let errors = load(&files).err().unwrap();
+    let told = errors[0].to_string();
+    assert!(told.starts_with("gtins.csv:2: gtin: ") && told.contains("must be 3"), "{told}");
 }
 
 #[test]

@@ -133,6 +133,10 @@ pub fn write(parts: &Parts) -> BTreeMap<&'static str, String> {
         })
     });
     add("shipments.csv", "shipment,from,to,lane,vehicle,due_in_secs,sku,quantity", shipments.collect(), false);
+    let gtins = parts.gtins.iter().map(|it| row([&it.sku, &it.gtin]));
+    add("gtins.csv", "sku,gtin", gtins.collect(), false);
+    let glns = parts.glns.iter().map(|it| row([&it.site, &it.gln]));
+    add("glns.csv", "site,gln", glns.collect(), false);
     files
 }
 

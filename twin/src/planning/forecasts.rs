@@ -78,12 +78,17 @@ impl PositionForecast {
 
     /// Expected pieces of each week, with the bounds that hold 95 % of cases.
     pub fn weeks(&self) -> Vec<Statistics> {
+        self.first_weeks(FORECAST_WEEKS)
+    }
+
+    fn first_weeks(&self, n_weeks: usize) -> Vec<Statistics> {
         let of_rate = |mean: f64| {
             let deviation = libm::sqrt(2.0 * mean);
             Statistics { mean, low: (mean - 1.96 * deviation).max(0.0), high: mean + 1.96 * deviation }
         };
         let bounds = |forecast: &Option<Forecast>| forecast.as_ref().map(|it| it.interval(0.95));
-        let (near, far) = (bounds(&self.near), bounds(&self.far));
+        let far = if n_weeks > NEAR_WEEKS { bounds(&self.far) } else { None };
+        let near = if self.dependent.is_none() { bounds(&self.near) } else { None };
         let week = |n: usize| {
             let mean = f64::from(self.mean[n]);
             if let Some(variance) = &self.dependent {
@@ -93,14 +98,14 @@ impl PositionForecast {
             let known = near.as_ref().and_then(|it| it.get(n)).or_else(|| far.as_ref()?.get(n));
             known.map_or_else(|| of_rate(mean), |(low, high)| Statistics { mean, low: *low, high: *high })
         };
-        (0..self.mean.len()).map(week).collect()
+        (0..self.mean.len().min(n_weeks)).map(week).collect()
     }
 
     /// Demand by day from `today` on, as planning wants it. The first week is the one of `first`.
     pub(super) fn by_day(&self, first: Week, today: Day, overridden: &BTreeMap<Week, f64>) -> DemandDistribution {
         /// Days that are told one by one; beyond, the last counts.
         const DAYS: i32 = 91;
-        let weeks = self.weeks();
+        let weeks = self.first_weeks(NEAR_WEEKS);
         let Some(last) = weeks.len().checked_sub(1) else { return DemandDistribution::certain(0.0) };
         let of_week = |week: Week| {
             let at = usize::try_from(i64::from(week) - i64::from(first)).unwrap_or(0).min(last);

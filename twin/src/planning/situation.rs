@@ -10,7 +10,8 @@ use crate::replenish::lot::{Fill, LotRules, PriceBreak};
 use crate::replenish::projection::Receipt;
 use crate::replenish::{Inputs, Lead, Mode, Modes, Origin, Position, Source, Supplier, Target};
 use crate::state::{SECS_PER_DAY, SiteIdx, SkuIdx, StockIdx, StockState, Twin};
-use crate::supply::{ProposalStatus, is_supplier};
+use crate::supply::is_supplier;
+use firmware_schemas::id::OrderId;
 use firmware_schemas::supply::{AbcClass, PlanningMode};
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -27,8 +28,8 @@ const TRUCK_FROM_PERMILLE: u32 = 500;
 pub enum Scope {
     /// All.
     All,
-    /// Those of one SKU, as if all were due today: they share what its warehouses have.
-    Sku(SkuIdx),
+    /// One, as if it were due today and alone in wanting what others have.
+    Position(StockIdx),
 }
 
 /// The inputs of a run, and which position is which.
@@ -60,13 +61,24 @@ impl Situation {
         }
         let wanted: Vec<StockIdx> = match scope {
             Scope::All => (0..twin.stock.len()).map(|at| StockIdx(at as u32)).collect(),
-            Scope::Sku(sku) => {
-                let sites = (0..twin.sites.len()).map(|site| SiteIdx(site as u32));
-                sites.filter_map(|site| twin.stock_by_key.get(&(site, sku)).copied()).collect()
+            Scope::Position(at) => {
+                let stock = &twin.stock[at.at()];
+                let givers = Ways::into_site(twin, stock.site).into_iter().chain(stock.source);
+                let mut all: Vec<StockIdx> =
+                    givers.filter_map(|site| twin.stock_by_key.get(&(site, stock.sku)).copied()).chain([at]).collect();
+                all.sort_unstable();
+                all.dedup();
+                all
             }
         };
-        let ordered = ordered(twin, today, scope);
-        let ways = Ways::of(twin);
+        let (ordered, ways) = match scope {
+            Scope::All => (ordered(twin, today, None), Ways::of(twin)),
+            Scope::Position(at) => {
+                let site = twin.stock[at.at()].site;
+                let ways = Ways { into: BTreeMap::from([(site, Ways::into_site(twin, site))]) };
+                (ordered(twin, today, Some(&wanted)), ways)
+            }
+        };
         let mut positions = Vec::with_capacity(wanted.len());
         let mut all = Vec::with_capacity(wanted.len());
         for at in wanted {
@@ -101,6 +113,15 @@ struct Ways {
 }
 
 impl Ways {
+    fn into_site(twin: &Twin, site: SiteIdx) -> Vec<SiteIdx> {
+        let name = &twin.sites[site.at()].spec.site;
+        let lanes = twin.lanes.iter().filter(|lane| lane.to == *name);
+        let mut from: Vec<SiteIdx> = lanes.filter_map(|lane| twin.site_by_id.get(&lane.from).copied()).collect();
+        from.sort_unstable();
+        from.dedup();
+        from
+    }
+
     fn of(twin: &Twin) -> Self {
         let mut into: BTreeMap<SiteIdx, Vec<SiteIdx>> = BTreeMap::new();
         for lane in &twin.lanes {
@@ -116,30 +137,42 @@ impl Ways {
     }
 }
 
-/// What was ordered, or approved and not yet ordered, and has not been sent, by position and day.
-fn ordered(twin: &Twin, today: Day, scope: Scope) -> BTreeMap<StockIdx, Coming> {
+/// What was ordered, or approved and not yet ordered, and has not been sent, by position and day; of some positions, or
+/// of all.
+fn ordered(twin: &Twin, today: Day, some: Option<&[StockIdx]>) -> BTreeMap<StockIdx, Coming> {
     let mut all: BTreeMap<StockIdx, Coming> = BTreeMap::new();
     let mut add = |site: SiteIdx, sku: SkuIdx, day: Day, pieces: i64| {
         if pieces > 0
-            && (scope == Scope::All || scope == Scope::Sku(sku))
             && let Some(position) = twin.stock_by_key.get(&(site, sku))
+            && some.is_none_or(|some| some.binary_search(position).is_ok())
         {
             // What is overdue comes tomorrow, if at all.
             let ahead = u32::try_from(day.saturating_sub(today)).unwrap_or(1).max(1);
             *all.entry(*position).or_default().entry(ahead).or_default() += pieces;
         }
     };
-    for (_, id) in twin.supply.open_to.keys() {
-        let Some(order) = twin.supply.by_id.get(id) else { continue };
+    let mut add_order = |id: &OrderId| {
+        let Some(order) = twin.supply.by_id.get(id) else { return };
         let day = day_of(order.due_at.unwrap_or(order.placed_at));
         for line in order.lines.iter() {
             add(order.to, line.sku, day, line.unsent());
         }
+    };
+    match some {
+        None => twin.supply.open_to.keys().for_each(|(_, id)| add_order(id)),
+        Some(some) => {
+            let mut sites: Vec<SiteIdx> = some.iter().map(|at| twin.stock[at.at()].site).collect();
+            sites.dedup();
+            for site in sites {
+                // No identifier comes before the shortest with the least character.
+                let Ok(least) = OrderId::new("0") else { continue };
+                let of_site = twin.supply.open_to.range((site, least)..).take_while(|((to, _), ())| *to == site);
+                of_site.for_each(|((_, id), ())| add_order(id));
+            }
+        }
     }
-    for id in twin.supply.decided.keys().rev().take(10_000) {
-        let Some(state) = twin.supply.proposals.get(id).filter(|it| it.status == ProposalStatus::Approved) else {
-            continue;
-        };
+    for id in twin.supply.approved.keys() {
+        let Some(state) = twin.supply.proposals.get(id) else { continue };
         let spec = &state.spec;
         if let (Some(site), Some(sku)) = (twin.site_by_id.get(&spec.site), twin.sku_by_id.get(&spec.sku)) {
             add(*site, *sku, day_of(spec.due_at), spec.pieces.0);

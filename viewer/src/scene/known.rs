@@ -271,6 +271,7 @@ mod tests {
                 below_reorder_point: 0,
                 out_of_stock: 0,
             },
+            gln: None,
             open_alerts: 0,
         }
     }
