@@ -24,6 +24,12 @@
 //! # Ok::<(), routing::GraphError>(())
 //! ```
 
+pub mod plan;
+pub mod problem;
+
+pub mod check;
+pub mod format;
+
 mod great_circle;
 mod lane_graph;
 
