@@ -29,6 +29,7 @@ pub mod problem;
 
 pub mod check;
 pub mod format;
+pub mod search;
 
 mod great_circle;
 mod lane_graph;

@@ -94,7 +94,8 @@ fn times(problem: &Problem, route: &Route, departure: i64) -> Result<Schedule, V
     for (position, &visit) in route.visits.iter().enumerate() {
         let stop = stop_of(problem, visit);
         let arrival = at.map_or(now, |from| now.saturating_add(problem.travel().duration(from, stop.location)));
-        let begin = begin(problem, visit, arrival).map_err(|end| Violation::Late { route: 0, position, arrival, end })?;
+        let begin =
+            begin(problem, visit, arrival).map_err(|end| Violation::Late { route: 0, position, arrival, end })?;
         now = begin + stop.service;
         stops.push(StopTimes { arrival, begin, leave: now });
         at = Some(stop.location);

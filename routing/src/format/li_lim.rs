@@ -46,7 +46,8 @@ pub fn read_li_lim(text: &str, scale: Scale) -> Result<Instance, FormatError> {
                     return Err(FormatError::Pair { line, task });
                 }
                 number::bounds(row.demand, line, "demand", (0, capacity))?;
-                let stop = |r: &solomon::Row| Stop { location: r.location, windows: vec![r.window], service: r.service };
+                let stop =
+                    |r: &solomon::Row| Stop { location: r.location, windows: vec![r.window], service: r.service };
                 visits[id] = Some(Visit { job: jobs.len(), part: Part::Pickup });
                 visits[delivery] = Some(Visit { job: jobs.len(), part: Part::Delivery });
                 jobs.push(Job {

@@ -9,21 +9,11 @@ pub(super) fn integer(text: &str, line: usize, field: &'static str) -> Result<i6
 }
 
 /// A whole number within bounds.
-pub(super) fn within(
-    text: &str,
-    line: usize,
-    field: &'static str,
-    (min, max): (i64, i64),
-) -> Result<i64, FormatError> {
+pub(super) fn within(text: &str, line: usize, field: &'static str, (min, max): (i64, i64)) -> Result<i64, FormatError> {
     bounds(integer(text, line, field)?, line, field, (min, max))
 }
 
-pub(super) fn bounds(
-    value: i64,
-    line: usize,
-    field: &'static str,
-    (min, max): (i64, i64),
-) -> Result<i64, FormatError> {
+pub(super) fn bounds(value: i64, line: usize, field: &'static str, (min, max): (i64, i64)) -> Result<i64, FormatError> {
     if (min..=max).contains(&value) { Ok(value) } else { Err(FormatError::OutOfRange { line, field, value, min, max }) }
 }
 

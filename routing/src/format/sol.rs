@@ -29,23 +29,25 @@ impl Instance {
             let (line, row) = (i + 1, row.trim());
             let lower = row.to_ascii_lowercase();
             if let Some(rest) = lower.strip_prefix("route") {
-                let (k, stops) = rest
-                    .split_once(':')
-                    .ok_or_else(|| FormatError::NotUnderstood { line, found: quote(row) })?;
-                let k = number::within(k.trim().trim_start_matches('#').trim(), line, "route", (1, i64::from(u32::MAX)))?;
+                let (k, stops) =
+                    rest.split_once(':').ok_or_else(|| FormatError::NotUnderstood { line, found: quote(row) })?;
+                let k =
+                    number::within(k.trim().trim_start_matches('#').trim(), line, "route", (1, i64::from(u32::MAX)))?;
                 let vehicle = if vehicles == 1 { 0 } else { k as usize - 1 };
                 if vehicle >= vehicles {
                     return Err(FormatError::TooManyRoutes { line });
                 }
-                let visits = stops
-                    .split_whitespace()
-                    .map(|stop| self.stop(stop, line, &mut seen))
-                    .collect::<Result<Vec<Visit>, _>>()?;
+                let visits = stops.split_whitespace().map(|stop| self.stop(stop, line, &mut seen)).collect::<Result<
+                    Vec<Visit>,
+                    _,
+                >>(
+                )?;
                 if !visits.is_empty() {
                     plan.routes.push(Route { vehicle, departure: None, visits });
                 }
             } else if let Some(rest) = lower.strip_prefix("cost") {
-                cost = Some(number::scaled(rest.trim_start_matches([':', ' ', '\t']).trim(), cost_factor, line, "cost")?);
+                cost =
+                    Some(number::scaled(rest.trim_start_matches([':', ' ', '\t']).trim(), cost_factor, line, "cost")?);
             }
         }
         let mut served = vec![false; self.problem.jobs().len()];

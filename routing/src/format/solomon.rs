@@ -39,7 +39,13 @@ pub fn read_solomon(text: &str, scale: Scale) -> Result<Instance, FormatError> {
     for (line, row) in &rows[1..] {
         number::bounds(row.demand, *line, "demand", (0, capacity))?;
         let stop = Stop { location: row.location, windows: vec![row.window], service: row.service };
-        jobs.push(Job { task: Task::Delivery(stop), amount: vec![row.demand], skills: vec![], release: 0, prize: None });
+        jobs.push(Job {
+            task: Task::Delivery(stop),
+            amount: vec![row.demand],
+            skills: vec![],
+            release: 0,
+            prize: None,
+        });
     }
     let visits = (0..rows.len()).map(|r| r.checked_sub(1).map(|job| Visit { job, part: Part::Service })).collect();
     let points = rows.iter().map(|(_, row)| row.point).collect();
@@ -83,7 +89,8 @@ pub(super) fn row(fields: &[&str], line: usize, expected: usize, scale: Scale) -
         let limit = crate::problem::MAX_COORDINATE;
         number::bounds(number::scaled(text, scale.factor, line, field)?, line, field, (-limit, limit))
     };
-    let time = |text, field| number::bounds(number::scaled(text, scale.factor, line, field)?, line, field, (0, MAX_TIME));
+    let time =
+        |text, field| number::bounds(number::scaled(text, scale.factor, line, field)?, line, field, (0, MAX_TIME));
     let window = Window { start: time(ready, "ready")?, end: time(due, "due")? };
     if window.end < window.start {
         return Err(FormatError::WindowEnds { line, start: window.start, end: window.end });

@@ -36,8 +36,15 @@ struct Parts<'t> {
 
 /// Keys that are read; others are passed over.
 const KEYS: &[&str] = &[
-    "DIMENSION", "VEHICLES", "CAPACITY", "SERVICE_TIME", "DISTANCE", "VEHICLES_MAX_DISTANCE", "VEHICLES_MAX_DURATION",
-    "EDGE_WEIGHT_TYPE", "EDGE_WEIGHT_FORMAT",
+    "DIMENSION",
+    "VEHICLES",
+    "CAPACITY",
+    "SERVICE_TIME",
+    "DISTANCE",
+    "VEHICLES_MAX_DISTANCE",
+    "VEHICLES_MAX_DURATION",
+    "EDGE_WEIGHT_TYPE",
+    "EDGE_WEIGHT_FORMAT",
 ];
 
 /// Reads a problem. Coordinates, times and limits are scaled; fixed costs are too, so that money is in units of a
@@ -173,12 +180,7 @@ fn split(text: &str) -> Result<Parts<'_>, FormatError> {
 }
 
 /// A key's value, scaled and within bounds.
-fn key(
-    parts: &Parts<'_>,
-    key: &'static str,
-    factor: i64,
-    limits: (i64, i64),
-) -> Result<Option<i64>, FormatError> {
+fn key(parts: &Parts<'_>, key: &'static str, factor: i64, limits: (i64, i64)) -> Result<Option<i64>, FormatError> {
     let Some(&(line, value)) = parts.keys.get(key) else { return Ok(None) };
     number::bounds(number::scaled(value, factor, line, key)?, line, key, limits).map(Some)
 }
@@ -298,8 +300,10 @@ fn vehicles(parts: &Parts<'_>, n: usize, n_depots: usize, scale: Scale) -> Resul
         None => listed.unwrap_or(n),
     };
     let capacity = key(parts, "CAPACITY", 1, (0, MAX_AMOUNT))?;
-    let far = [key(parts, "VEHICLES_MAX_DISTANCE", scale.factor, (0, MAX_TIME))?,
-        key(parts, "DISTANCE", scale.factor, (0, MAX_TIME))?];
+    let far = [
+        key(parts, "VEHICLES_MAX_DISTANCE", scale.factor, (0, MAX_TIME))?,
+        key(parts, "DISTANCE", scale.factor, (0, MAX_TIME))?,
+    ];
     let base = Vehicle {
         count: count as u32,
         max_distance: far[0].or(far[1]),

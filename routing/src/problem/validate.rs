@@ -329,7 +329,8 @@ fn given(spec: &Spec, out: &mut Vec<Refusal>) {
                 out.push(Refusal::GivenTwice { job, part });
             }
             let before = &route.visits[..position];
-            if position < route.frozen && part == Part::Delivery && !before.contains(&Visit { job, part: Part::Pickup }) {
+            if position < route.frozen && part == Part::Delivery && !before.contains(&Visit { job, part: Part::Pickup })
+            {
                 out.push(Refusal::GivenHalf { route: r, job });
             }
         }
