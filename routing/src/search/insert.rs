@@ -2,7 +2,7 @@
 //! Christiaens and Vanden Berghe (2020), narrowed to the neighbourhood of the job's stops.
 
 use super::model::{Model, NONE, Segment};
-use super::neighbours::Neighbours;
+use super::neighbours::{Near, Neighbours};
 use super::rng::Rng;
 use super::state::State;
 
@@ -28,13 +28,14 @@ pub(super) struct Inserter {
     narrow: usize,
     until_blink: usize,
     seen: Vec<u32>,
+    met: Vec<u32>,
     now: u32,
     routes: Vec<u32>,
 }
 
 impl Inserter {
-    pub(super) fn new(n_slots: usize, narrow: usize) -> Self {
-        Self { narrow, until_blink: BLINK, seen: vec![0; n_slots], now: 0, routes: Vec::new() }
+    pub(super) fn new(n_slots: usize, n_nodes: usize, narrow: usize) -> Self {
+        Self { narrow, until_blink: BLINK, seen: vec![0; n_slots], met: vec![0; n_nodes], now: 0, routes: Vec::new() }
     }
 
     /// Whether to pass over this position; on average one in a hundred, with one random number for each.
@@ -60,24 +61,49 @@ impl Inserter {
         (place.route != NONE).then_some(place)
     }
 
+    /// Whether the position after this node has not been looked at for this stop.
+    #[inline]
+    fn is_new(&mut self, node: u32) -> bool {
+        std::mem::replace(&mut self.met[node as usize], self.now) != self.now
+    }
+
     fn single(&mut self, state: &State<'_>, near: &Neighbours, rng: &mut Rng, stop: u32, none: Place) -> Place {
         let mut best = none;
+        self.now = self.now.wrapping_add(1);
         let all = near.of(stop);
         let narrow = self.narrow.min(all.len());
+        let model = state.model;
+        let one_rate = model.classes[0].vehicle.distance_cost;
         for (ring, others) in [&all[..narrow], &all[narrow..]].into_iter().enumerate() {
-            for &other in others {
+            for &Near { stop: other, length } in others {
                 if other == NONE {
                     break;
                 }
-                let node = state.nodes[other as usize];
-                if node.route == NONE || !may_join(state, node.route, stop) {
+                let node = &state.nodes[other as usize];
+                let route = node.route;
+                if route == NONE {
                     continue;
                 }
-                if !self.blinks(rng) {
-                    try_single(state, stop, other, node.next, node.route, &mut best);
+                // Of an arc's two ends the nearer one finds it: beside the farther it adds at least this much.
+                let (mut after, mut ahead) = (true, true);
+                if model.symmetric {
+                    let rate = match model.classes.len() {
+                        1 => one_rate,
+                        _ => model.classes[state.class(route) as usize].vehicle.distance_cost,
+                    };
+                    let twice = 2 * i64::from(length);
+                    after = rate * (twice - i64::from(state.nodes[node.next as usize].arc)) < best.cost;
+                    ahead = rate * (twice - i64::from(node.arc)) < best.cost;
                 }
-                if !self.blinks(rng) {
-                    try_single(state, stop, node.prev, other, node.route, &mut best);
+                if !(after || ahead) || !may_join(state, route, stop) {
+                    continue;
+                }
+                // A position is met from both its ends and blinked at once: a second look would undo the blink.
+                if after && self.is_new(other) && !self.blinks(rng) {
+                    try_single(state, stop, other, node.next, route, &mut best);
+                }
+                if ahead && self.is_new(node.prev) && !self.blinks(rng) {
+                    try_single(state, stop, node.prev, other, route, &mut best);
                 }
             }
             if best.route != NONE {
@@ -120,11 +146,11 @@ impl Inserter {
         let mut routes = std::mem::take(&mut self.routes);
         for wide in [false, true] {
             routes.clear();
-            self.now += 1;
+            self.now = self.now.wrapping_add(1);
             for stop in [data.first, data.second] {
                 let all = near.of(stop);
                 let width = if wide { all.len() } else { self.narrow.min(all.len()) };
-                for &other in all[..width].iter().take_while(|&&o| o != NONE) {
+                for other in all[..width].iter().map(|n| n.stop).take_while(|&o| o != NONE) {
                     let route = state.nodes[other as usize].route;
                     if route != NONE && self.seen[route as usize] != self.now {
                         self.seen[route as usize] = self.now;

@@ -56,8 +56,8 @@ impl Default for Settings {
         Self {
             seed: 0,
             iterations: None,
-            hot: 0.3,
-            cold: 0.01,
+            hot: 1.0,
+            cold: 0.02,
             ruin_stops: 10.0,
             ruin_string: 10.0,
             neighbours: insert::NARROW,
@@ -205,7 +205,7 @@ impl<'m> Search<'m> {
     fn new(problem: &'m Problem, model: &'m Model, near: &'m Neighbours, settings: &'m Settings) -> Self {
         let mut state = State::new(model, problem);
         let mut rng = Rng::new(settings.seed);
-        let mut inserter = Inserter::new(state.slots.len(), settings.neighbours);
+        let mut inserter = Inserter::new(state.slots.len(), state.nodes.len(), settings.neighbours);
         let keys = Keys::new(model);
         let given = start::given(&mut state, problem);
         start::build(&mut state, near, &mut inserter, &mut rng, &keys);

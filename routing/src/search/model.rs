@@ -35,20 +35,22 @@ impl Lengths {
         Self::Matrix { n: n + 1, entries }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn get(&self, from: u32, to: u32) -> i64 {
         match self {
             Self::Matrix { n, entries } => i64::from(entries[from as usize * n + to as usize]),
-            Self::Computed { travel, n, duration } => {
-                let (from, to) = (from as usize, to as usize);
-                if from == *n || to == *n {
-                    return 0;
-                }
-                let length = if *duration { travel.duration(from, to) } else { travel.distance(from, to) };
-                length.min(i64::from(BLOCKED))
-            }
+            Self::Computed { travel, n, duration } => compute(travel, *n, *duration, from as usize, to as usize),
         }
     }
+}
+
+#[inline(never)]
+fn compute(travel: &Travel, n: usize, duration: bool, from: usize, to: usize) -> i64 {
+    if from == n || to == n {
+        return 0;
+    }
+    let length = if duration { travel.duration(from, to) } else { travel.distance(from, to) };
+    length.min(i64::from(BLOCKED))
 }
 
 /// A stretch of a route: its shortest duration, and the first and last start at which it has it.
@@ -251,7 +253,7 @@ impl Model {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn distance(&self, from: u32, to: u32) -> i64 {
         self.distances.get(from, to)
     }

@@ -9,8 +9,15 @@ pub(super) const NEIGHBOURS: usize = 100;
 /// Above this many stops in a plane, near stops are found in a grid.
 const GRID_FROM: usize = 4_000;
 
+/// A stop near another, and how far it is.
+#[derive(Clone, Copy)]
+pub(super) struct Near {
+    pub(super) stop: u32,
+    pub(super) length: u32,
+}
+
 pub(super) struct Neighbours {
-    near: Vec<u32>,
+    near: Vec<Near>,
     per_stop: usize,
 }
 
@@ -38,14 +45,18 @@ impl Neighbours {
                 found.truncate(per_stop);
             }
             found.sort_unstable();
-            near.extend(found.iter().map(|f| f.1));
-            near.resize((stop as usize + 1) * per_stop, NONE);
+            let length = |other: u32| {
+                let (a, b) = (model.stops[stop as usize].location, model.stops[other as usize].location);
+                model.distance(a, b) as u32
+            };
+            near.extend(found.iter().map(|f| Near { stop: f.1, length: length(f.1) }));
+            near.resize((stop as usize + 1) * per_stop, Near { stop: NONE, length: u32::MAX });
         }
         Self { near, per_stop }
     }
 
     #[inline]
-    pub(super) fn of(&self, stop: u32) -> &[u32] {
+    pub(super) fn of(&self, stop: u32) -> &[Near] {
         let from = stop as usize * self.per_stop;
         &self.near[from..from + self.per_stop]
     }

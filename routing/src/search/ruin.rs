@@ -35,7 +35,7 @@ impl Ruiner {
         let seed = rng.below(n_stops) as u32;
         self.ruined.clear();
         self.take(state, rng, seed, longest);
-        for &stop in near.of(seed) {
+        for stop in near.of(seed).iter().map(|n| n.stop) {
             if self.ruined.len() >= n_strings || stop == NONE {
                 break;
             }

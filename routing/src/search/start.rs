@@ -93,10 +93,10 @@ fn savings(state: &mut State<'_>, near: &Neighbours) {
     let d = model.n_dimensions;
     let mut pairs: Vec<(i64, u32, u32)> = Vec::new();
     for a in 0..n as u32 {
-        for &b in near.of(a).iter().take_while(|&&b| b != NONE) {
+        for b in near.of(a).iter().map(|n| n.stop).take_while(|&b| b != NONE) {
             let (from, to) = (model.stops[a as usize].location, model.stops[b as usize].location);
             let saving = model.distance(from, class.end) + model.distance(class.start, to) - model.distance(from, to);
-            if saving > 0 && (a < b || !near.of(b).contains(&a)) {
+            if saving > 0 && (a < b || !near.of(b).iter().any(|n| n.stop == a)) {
                 pairs.push((-saving, a, b));
             }
         }

@@ -60,8 +60,8 @@ pub(super) struct State<'m> {
     pub(super) absent: Vec<u32>,
     pub(super) cost: i64,
     /// Routes changed since the mark, with what they were.
-    stamp: Vec<u32>,
-    now: u32,
+    stamp: Vec<u64>,
+    now: u64,
     pub(super) touched: Vec<u32>,
     saved: Vec<(Slot, u32)>,
     saved_stops: Vec<u32>,
