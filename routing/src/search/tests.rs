@@ -24,7 +24,7 @@ fn problem(seed: u64, n_jobs: usize, features: u32) -> Option<Problem> {
         let start = rng.below(400) as i64;
         Window { start, end: start + 100 + rng.below(300) as i64 }
     };
-    let mut stop = |rng: &mut Rng| {
+    let stop = |rng: &mut Rng| {
         let mut windows = vec![if has(2) { window(rng) } else { Window::ALWAYS }];
         if has(3) && has(2) {
             windows.push(Window { start: windows[0].end + 20, end: windows[0].end + 150 });
