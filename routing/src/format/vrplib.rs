@@ -24,12 +24,18 @@ const SECTIONS: &[(&str, usize)] = &[
     ("VEHICLES_MAX_DURATION_SECTION", 1),
 ];
 
+/// A line and what stands in it.
+type Fields<'t> = (usize, Vec<&'t str>);
+
+/// A line and what stands in it after the number of its row.
+type Row<'p, 't> = (usize, &'p [&'t str]);
+
 /// The text by parts, each with its line.
 #[derive(Default)]
 struct Parts<'t> {
     name: &'t str,
     keys: BTreeMap<&'static str, (usize, &'t str)>,
-    sections: BTreeMap<&'static str, (usize, Vec<(usize, Vec<&'t str>)>)>,
+    sections: BTreeMap<&'static str, (usize, Vec<Fields<'t>>)>,
     depots: Option<(usize, Vec<(usize, &'t str)>)>,
     weights: Option<(usize, Vec<(usize, &'t str)>)>,
 }
@@ -190,7 +196,7 @@ fn section<'p, 't>(
     parts: &'p Parts<'t>,
     field: &'static str,
     n: usize,
-) -> Result<Option<Vec<(usize, &'p [&'t str])>>, FormatError> {
+) -> Result<Option<Vec<Row<'p, 't>>>, FormatError> {
     let Some((line, rows)) = parts.sections.get(field) else { return Ok(None) };
     if rows.len() != n {
         return Err(FormatError::RowCount { line: *line, field, expected: n, found: rows.len() });

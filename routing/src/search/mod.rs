@@ -39,7 +39,8 @@ pub struct Settings {
     pub seed: u64,
     /// Stops after so many iterations; also sets the pace of cooling, if the caller does not.
     pub iterations: Option<u64>,
-    /// Temperature at the start, as a share of the mean length of an arc in the first plan.
+    /// Temperature at the start, as a share of the mean cost of an arc in the first plan; above a thousand stops
+    /// it falls as their number rises, because what a budget can anneal does.
     pub hot: f64,
     /// Temperature at the end.
     pub cold: f64,
@@ -235,7 +236,9 @@ impl<'m> Search<'m> {
         if self.state.model.jobs.is_empty() {
             return;
         }
-        let (hot, cold) = (self.settings.hot * self.mean_arc, self.settings.cold * self.mean_arc);
+        let share = (1_000.0 / self.state.model.stops.len() as f64).min(1.0);
+        let cold = self.settings.cold * self.mean_arc;
+        let hot = cold.max(self.settings.hot * share * self.mean_arc);
         let hot = if self.warm { cold.max(hot / 10.0) } else { hot };
         let mut temperature = hot;
         let mut reported = i64::MAX;

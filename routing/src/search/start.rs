@@ -41,8 +41,8 @@ pub(super) fn given(state: &mut State<'_>, problem: &Problem) -> usize {
         }
         // Of what is frozen, the deliveries that belong to it come at its end.
         let mut kept: Vec<u32> = all[..given.frozen].to_vec();
-        for i in 0..given.frozen {
-            let partner = state.model.stops[all[i] as usize].partner;
+        for &stop in &all[..given.frozen] {
+            let partner = state.model.stops[stop as usize].partner;
             if partner != NONE && !kept.contains(&partner) {
                 kept.push(partner);
             }
@@ -124,8 +124,9 @@ fn savings(state: &mut State<'_>, near: &Neighbours) {
         }
         head.extend(tail);
         chains[x] = head;
-        for k in 0..d {
-            loads[x][k] += loads[y][k];
+        let joined = std::mem::take(&mut loads[y]);
+        for (load, more) in loads[x].iter_mut().zip(joined) {
+            *load += more;
         }
     }
     let mut routes: Vec<usize> = (0..n).filter(|&c| !chains[c].is_empty()).collect();

@@ -380,8 +380,8 @@ impl<'m> State<'m> {
             if model.released {
                 ready = ready.max(model.jobs[model.stops[at as usize].job as usize].release);
             }
-            for k in 0..d {
-                loads[k] += model.carried[at as usize * d + k];
+            for (load, more) in loads.iter_mut().zip(&model.carried[at as usize * d..]) {
+                *load += more;
             }
         }
         let slot = &mut self.slots[route as usize];
