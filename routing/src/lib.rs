@@ -1,6 +1,9 @@
-//! Distances over the earth and shortest ways through a network of lanes.
+//! Vehicle routing: a problem in, a plan out that its own judge accepts; distances over the earth and shortest
+//! ways through a network of lanes.
 //!
 //! ```text
+//! text ──► format ──► Spec ──► Problem ──► search::solve ──► Plan ──► check::check ──► Totals, or Violations
+//!
 //! LatLon ──► Polyline: length, point at a fraction, how far off it a vehicle is
 //! Arc    ──► LaneGraph ──► ShortestTree ──► Path: nodes, arcs, total
 //! ```
@@ -8,6 +11,19 @@
 //! Nothing here knows what a site or a lane is: nodes and arcs are numbers, weights are whole numbers of
 //! whatever the caller adds up (seconds, metres, cents). Equal ways are told apart by a stated rule, so the
 //! same graph always gives the same path.
+//!
+//! ```
+//! use routing::{check, format, search};
+//!
+//! let text = "DIMENSION : 3\nCAPACITY : 10\nNODE_COORD_SECTION\n1 0 0\n2 3 4\n3 6 8\n\
+//!             DEMAND_SECTION\n1 0\n2 4\n3 5\nDEPOT_SECTION\n1\n-1\n";
+//! let instance = format::read_vrplib(text, format::Scale::WHOLE)?;
+//! let settings = search::Settings { iterations: Some(1_000), ..search::Settings::default() };
+//! let go_on = &mut |_: &_| search::Tick::Continue;
+//! let plan = search::solve(&instance.problem, &settings, go_on, &mut |_, _| {}).plan;
+//! assert_eq!(check::check(&instance.problem, &plan).map(|totals| totals.cost), Ok(20));
+//! # Ok::<(), format::FormatError>(())
+//! ```
 //!
 //! ```
 //! use routing::{Arc, LaneGraph, LatLon};
@@ -23,6 +39,13 @@
 //! assert_eq!((path.nodes, path.arcs, path.total), (vec![0, 1, 2], vec![1, 2], 28));
 //! # Ok::<(), routing::GraphError>(())
 //! ```
+
+pub mod plan;
+pub mod problem;
+
+pub mod check;
+pub mod format;
+pub mod search;
 
 mod great_circle;
 mod lane_graph;

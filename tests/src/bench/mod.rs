@@ -12,6 +12,7 @@ mod orders;
 mod pipeline;
 mod plan;
 mod restart;
+mod routes;
 mod simulate;
 mod store;
 mod stream;
@@ -146,6 +147,12 @@ pub const BENCHES: &[Bench] = &[
         what: "seconds for a planning run over a million stock positions",
         needs: "nothing",
         run: plan::run,
+    },
+    Bench {
+        name: "routes",
+        what: "gaps to best known plans of open routing instances after 10 and 30 s on one core",
+        needs: "bench/routing of the shared data, or --data with bks.csv; --n: seeds",
+        run: routes::run,
     },
 ];
 
