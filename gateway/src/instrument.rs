@@ -95,6 +95,9 @@ pub struct Metrics {
     devices: Gauge,
     series: Gauge,
     open_alerts: Gauge,
+    orders_open: Gauge,
+    proposals_open: Gauge,
+    supply_orders_open: Gauge,
     quarantine_size: Gauge,
     store_points: Gauge,
     store_head_points: Gauge,
@@ -133,6 +136,12 @@ pub struct Sizes {
     pub series: usize,
     /// Alerts that are not cleared.
     pub open_alerts: usize,
+    /// Customers' orders and reservations that are neither fulfilled nor over.
+    pub orders_open: usize,
+    /// Proposals of replenishment that nobody decided.
+    pub proposals_open: usize,
+    /// Purchase and transfer orders that are not received or called off.
+    pub supply_orders_open: usize,
     /// Payloads in quarantine.
     pub quarantine: usize,
     /// The store.
@@ -198,6 +207,9 @@ impl Metrics {
             devices: Gauge::default(),
             series: Gauge::default(),
             open_alerts: Gauge::default(),
+            orders_open: Gauge::default(),
+            proposals_open: Gauge::default(),
+            supply_orders_open: Gauge::default(),
             quarantine_size: Gauge::default(),
             store_points: Gauge::default(),
             store_head_points: Gauge::default(),
@@ -261,6 +273,10 @@ impl Metrics {
         r.register("devices", "Devices", self.devices.clone());
         r.register("series", "Series", self.series.clone());
         r.register("open_alerts", "Alerts that are not cleared", self.open_alerts.clone());
+        r.register("orders_open", "Customers' orders and reservations that are open", self.orders_open.clone());
+        r.register("proposals_open", "Proposals of replenishment that nobody decided", self.proposals_open.clone());
+        let supply = self.supply_orders_open.clone();
+        r.register("supply_orders_open", "Purchase and transfer orders that are open", supply);
         r.register("quarantine", "Payloads in quarantine", self.quarantine_size.clone());
         r.register("store_points", "Readings in the store", self.store_points.clone());
         r.register(
@@ -386,6 +402,9 @@ impl Metrics {
         self.devices.set(to_i64(sizes.devices as u64));
         self.series.set(to_i64(sizes.series as u64));
         self.open_alerts.set(to_i64(sizes.open_alerts as u64));
+        self.orders_open.set(to_i64(sizes.orders_open as u64));
+        self.proposals_open.set(to_i64(sizes.proposals_open as u64));
+        self.supply_orders_open.set(to_i64(sizes.supply_orders_open as u64));
         self.quarantine_size.set(to_i64(sizes.quarantine as u64));
         self.store_points.set(to_i64(sizes.store.points));
         self.store_head_points.set(to_i64(sizes.store.head_points));

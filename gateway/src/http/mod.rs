@@ -65,6 +65,7 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tower_http::CompressionLevel;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::CorsLayer;
 
 /// What readers see: the twin as far as it is durable.
@@ -251,7 +252,7 @@ pub fn router(app: App) -> Router {
         .layer(CatchPanicLayer::custom(|_| {
             Problem::new(Kind::Internal, "a bug of ours; the log has the rest").into_response()
         }))
-        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest))
+        .layer(CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worth_compressing()))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), guard))
         .layer(middleware::from_fn(error::render))
         .layer(middleware::from_fn_with_state(Arc::clone(&app), count));
@@ -259,6 +260,11 @@ pub fn router(app: App) -> Router {
         router = router.layer(cors);
     }
     router.with_state(app)
+}
+
+/// Long answers only: a short one costs more time to compress than to send.
+fn worth_compressing() -> impl Predicate {
+    SizeAbove::new(4 * 1024).and(NotForContentType::IMAGES).and(NotForContentType::SSE)
 }
 
 /// Allows the origins that the configuration names; what is not an origin is left out.

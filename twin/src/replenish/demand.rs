@@ -166,8 +166,12 @@ pub(super) fn chances(rate: Rate, unit: f64, into: &mut Vec<f64>) {
         let z = (libm::cbrt(x / mean) - 1.0 + 1.0 / (9.0 * shape)) * 3.0 * libm::sqrt(shape);
         0.5 * libm::erfc(-z * std::f64::consts::FRAC_1_SQRT_2)
     };
+    // Below this, seven deviations under the middle, a cell has nothing in it that a number would show.
+    let root = 1.0 - 1.0 / (9.0 * shape) - 7.0 / (3.0 * libm::sqrt(shape));
+    let empty = (mean * root.max(0.0) * root * root - 0.5).max(0.0) as usize;
+    into.resize(empty, 0.0);
     let mut before = 0.0;
-    for k in 0..=4 * len {
+    for k in empty..=4 * len {
         let now = below(k as f64 + 0.5);
         into.push((now - before).max(0.0));
         before = now;
