@@ -3,11 +3,12 @@
 //! It shares no code with the search. It drives every route stop by stop and recounts what the plan claims;
 //! slow and plain on purpose.
 
+mod driven;
 mod schedule;
 #[cfg(test)]
 mod tests;
 
-pub use schedule::{Schedule, StopTimes, schedule};
+pub use schedule::{PauseTimes, Schedule, StopTimes, schedule};
 
 use crate::plan::{Part, Plan, Route, Totals, Visit};
 use crate::problem::{NO_WAY, Problem, Task, Terminal};
@@ -77,6 +78,30 @@ pub enum Violation {
     FrozenChanged { given: usize },
     #[error("the route of given route {given} does not depart at {departure}, when it did")]
     FrozenDeparture { given: usize, departure: i64 },
+    #[error("route {route} makes a pause before its visit {before}, out of order or beyond its end")]
+    PausePlace { route: usize, before: usize },
+    #[error("route {route} makes break {pause}, which its vehicle does not have")]
+    UnknownBreak { route: usize, pause: usize },
+    #[error("route {route} makes break {pause} twice")]
+    BreakTwice { route: usize, pause: usize },
+    #[error("route {route} is to make break {pause} at {at}, after its last window")]
+    BreakLate { route: usize, pause: usize, at: i64 },
+    #[error("route {route} does not make break {pause}")]
+    BreakMissing { route: usize, pause: usize },
+    #[error("route {route} reloads at depot {depot}, where its vehicle cannot")]
+    ReloadNotAllowed { route: usize, depot: usize },
+    #[error("route {route} comes to reload at depot {depot} at {arrival}, after it closed at {close}")]
+    ReloadClosed { route: usize, depot: usize, arrival: i64, close: i64 },
+    #[error("route {route} makes {trips} trips of at most {max}")]
+    TooManyTrips { route: usize, trips: usize, max: u32 },
+    #[error("route {route} has {stops} stops of at most {max}")]
+    TooManyStops { route: usize, stops: usize, max: u32 },
+    #[error("route {route} reloads with the shipment of job {job} in the vehicle")]
+    ShipmentAcrossReload { route: usize, job: usize },
+    #[error("route {route} has goods of classes {classes:?} together in the vehicle at its stop {position}")]
+    RidesTogether { route: usize, position: usize, classes: [u32; 2] },
+    #[error("route {route} is at the wheel for {driving} of at most {max}")]
+    TooMuchDriving { route: usize, driving: i64, max: i64 },
     #[error("claimed a cost of {claimed}, it is {actual}")]
     CostClaim { claimed: i64, actual: i64 },
     #[error("claimed a distance of {claimed}, it is {actual}")]
@@ -85,6 +110,8 @@ pub enum Violation {
     DurationClaim { claimed: i64, actual: i64 },
     #[error("claimed {claimed} of prizes lost, they are {actual}")]
     PrizesClaim { claimed: i64, actual: i64 },
+    #[error("claimed {claimed} for soft windows, it is {actual}")]
+    SoftClaim { claimed: i64, actual: i64 },
 }
 
 impl Violation {
@@ -121,10 +148,23 @@ impl Violation {
             Self::TooLong { .. } => "too_long",
             Self::FrozenChanged { .. } => "frozen_changed",
             Self::FrozenDeparture { .. } => "frozen_departure",
+            Self::PausePlace { .. } => "pause_place",
+            Self::UnknownBreak { .. } => "unknown_break",
+            Self::BreakTwice { .. } => "break_twice",
+            Self::BreakLate { .. } => "break_late",
+            Self::BreakMissing { .. } => "break_missing",
+            Self::ReloadNotAllowed { .. } => "reload_not_allowed",
+            Self::ReloadClosed { .. } => "reload_closed",
+            Self::TooManyTrips { .. } => "too_many_trips",
+            Self::TooManyStops { .. } => "too_many_stops",
+            Self::ShipmentAcrossReload { .. } => "shipment_across_reload",
+            Self::RidesTogether { .. } => "rides_together",
+            Self::TooMuchDriving { .. } => "too_much_driving",
             Self::CostClaim { .. } => "cost_claim",
             Self::DistanceClaim { .. } => "distance_claim",
             Self::DurationClaim { .. } => "duration_claim",
             Self::PrizesClaim { .. } => "prizes_claim",
+            Self::SoftClaim { .. } => "soft_claim",
         }
     }
 }
@@ -182,6 +222,9 @@ pub fn check_claim(problem: &Problem, plan: &Plan, claimed: Totals) -> Result<()
     }
     if claimed.prizes_lost != actual.prizes_lost {
         out.push(Violation::PrizesClaim { claimed: claimed.prizes_lost, actual: actual.prizes_lost });
+    }
+    if claimed.soft_cost != actual.soft_cost {
+        out.push(Violation::SoftClaim { claimed: claimed.soft_cost, actual: actual.soft_cost });
     }
     if out.is_empty() { Ok(()) } else { Err(out) }
 }
@@ -262,8 +305,12 @@ fn drive(problem: &Problem, r: usize, route: &Route, totals: &mut Totals, out: &
             }
         }
     }
+    if problem.has_rules() || !route.pauses.is_empty() {
+        driven::contents(problem, r, route, out);
+        return under_rules(problem, r, route, totals, out);
+    }
     for dimension in 0..problem.n_dimensions() {
-        load(problem, r, route, dimension, out);
+        load(problem, r, route, (0, route.visits.len()), dimension, out);
     }
     let end_at = |terminal| match terminal {
         Terminal::Depot(depot) => Some(problem.depots()[depot].location),
@@ -293,7 +340,7 @@ fn drive(problem: &Problem, r: usize, route: &Route, totals: &mut Totals, out: &
             return;
         }
     };
-    schedule::limits(problem, r, route, departure, end, out);
+    schedule::limits(problem, r, route, &route.visits, (departure, end), out);
     let duration = end - departure;
     if let Some(max) = vehicle.max_duration.filter(|&max| duration > max) {
         out.push(Violation::TooLong { route: r, duration, max });
@@ -301,6 +348,36 @@ fn drive(problem: &Problem, r: usize, route: &Route, totals: &mut Totals, out: &
     totals.distance += distance;
     totals.duration += duration;
     totals.cost += vehicle.fixed_cost + vehicle.distance_cost * distance + vehicle.time_cost * duration;
+}
+
+/// Times and cost of a route of a problem with rules.
+fn under_rules(problem: &Problem, r: usize, route: &Route, totals: &mut Totals, out: &mut Vec<Violation>) {
+    let vehicle = &problem.vehicles()[route.vehicle];
+    let driven = match driven::drive(problem, r, route) {
+        Ok(driven) => driven,
+        Err(violation) => {
+            out.push(violation);
+            return;
+        }
+    };
+    let (distance, soft_cost) = (driven.distance, driven.soft_cost);
+    let Schedule { departure, end, driving, .. } = driven.schedule;
+    if let Some(max) = vehicle.max_distance.filter(|&max| distance > max) {
+        out.push(Violation::TooFar { route: r, distance, max });
+    }
+    let first_trip = driven::trips(route)[0].1;
+    schedule::limits(problem, r, route, &route.visits[..first_trip], (departure, end), out);
+    let duration = end - departure;
+    if let Some(max) = vehicle.max_duration.filter(|&max| duration > max) {
+        out.push(Violation::TooLong { route: r, duration, max });
+    }
+    if let Some(max) = vehicle.rules.max_driving.filter(|&max| driving > max) {
+        out.push(Violation::TooMuchDriving { route: r, driving, max });
+    }
+    totals.distance += distance;
+    totals.duration += duration;
+    totals.soft_cost += soft_cost;
+    totals.cost += vehicle.fixed_cost + vehicle.distance_cost * distance + vehicle.time_cost * duration + soft_cost;
 }
 
 impl Violation {
@@ -313,23 +390,33 @@ impl Violation {
     }
 }
 
-fn load(problem: &Problem, r: usize, route: &Route, dimension: usize, out: &mut Vec<Violation>) {
+/// Loads of a trip: the visits from the first position to before the second.
+fn load(
+    problem: &Problem,
+    r: usize,
+    route: &Route,
+    (from, to): (usize, usize),
+    dimension: usize,
+    out: &mut Vec<Violation>,
+) {
     let capacity = problem.vehicles()[route.vehicle].capacity[dimension];
     let amount = |v: &Visit| problem.jobs()[v.job].amount[dimension];
     let delivers = |v: &&Visit| matches!(problem.jobs()[v.job].task, Task::Delivery(_));
-    let mut load: i64 = route.visits.iter().filter(delivers).map(amount).sum();
+    let visits = &route.visits[from..to];
+    let mut load: i64 = visits.iter().filter(delivers).map(amount).sum();
     if load > capacity {
         out.push(Violation::OverloadAtStart { route: r, dimension, load, capacity });
     }
     let mut over = load > capacity;
-    for (position, visit) in route.visits.iter().enumerate() {
-        match (&problem.jobs()[visit.job].task, visit.part) {
+    for (i, visit) in visits.iter().enumerate() {
+        let job = &problem.jobs()[visit.job];
+        match (&job.task, visit.part) {
             (Task::Pickup(_), _) | (_, Part::Pickup) => load += amount(visit),
-            _ => load -= amount(visit),
+            _ => load += job.rules.collects.get(dimension).unwrap_or(&0) - amount(visit),
         }
         // Only where it begins: the stops after it carry the same surplus.
         if load > capacity && !over {
-            out.push(Violation::Overload { route: r, position, dimension, load, capacity });
+            out.push(Violation::Overload { route: r, position: from + i, dimension, load, capacity });
         }
         over = load > capacity;
     }

@@ -11,6 +11,10 @@ pub struct Schedule {
     pub departure: i64,
     /// One for each visit.
     pub stops: Vec<StopTimes>,
+    /// One for each pause.
+    pub pauses: Vec<PauseTimes>,
+    /// Time at the wheel.
+    pub driving: i64,
     /// When it reaches its end, and its depot is open; when it leaves its last stop, if it has no end.
     pub end: i64,
 }
@@ -26,12 +30,27 @@ pub struct StopTimes {
     pub leave: i64,
 }
 
+/// The times of one pause.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PauseTimes {
+    /// When it becomes due, or the vehicle comes to reload.
+    pub arrival: i64,
+    /// When it begins.
+    pub begin: i64,
+    /// When it is over.
+    pub leave: i64,
+}
+
 /// The times of a route whose visits exist: from its own departure, or from the one that makes it shortest, the
 /// earliest of these.
 ///
 /// # Errors
-/// [`Violation::Late`] with route 0 where no departure is in time, for the earliest possible one.
+/// [`Violation::Late`] with route 0 where no departure is in time, for the earliest possible one; under rules, also
+/// a pause that cannot be made, and no way.
 pub fn schedule(problem: &Problem, route: &Route) -> Result<Schedule, Violation> {
+    if problem.has_rules() || !route.pauses.is_empty() {
+        return super::driven::drive(problem, 0, route).map(|driven| driven.schedule);
+    }
     if let Some(departure) = route.departure {
         return times(problem, route, departure);
     }
@@ -63,7 +82,7 @@ pub(super) fn stop_of(problem: &Problem, visit: Visit) -> &Stop {
 }
 
 /// The earliest begin of service for a vehicle that comes at `arrival`; the end of the last window if there is none.
-fn begin(problem: &Problem, visit: Visit, arrival: i64) -> Result<i64, i64> {
+pub(super) fn begin(problem: &Problem, visit: Visit, arrival: i64) -> Result<i64, i64> {
     let stop = stop_of(problem, visit);
     let job = &problem.jobs()[visit.job];
     let waits_for_release = visit.part != Part::Delivery && !matches!(job.task, Task::Delivery(_));
@@ -72,7 +91,7 @@ fn begin(problem: &Problem, visit: Visit, arrival: i64) -> Result<i64, i64> {
     open.map(|w| w.start.max(ready)).ok_or_else(|| stop.windows.last().map_or(0, |w| w.end))
 }
 
-fn start_at(problem: &Problem, terminal: Terminal) -> Option<usize> {
+pub(super) fn start_at(problem: &Problem, terminal: Terminal) -> Option<usize> {
     match terminal {
         Terminal::Depot(depot) => Some(problem.depots()[depot].location),
         Terminal::Location(at) => Some(at),
@@ -80,7 +99,7 @@ fn start_at(problem: &Problem, terminal: Terminal) -> Option<usize> {
     }
 }
 
-fn opens(problem: &Problem, route: &Route) -> Option<i64> {
+pub(super) fn opens(problem: &Problem, route: &Route) -> Option<i64> {
     match problem.vehicles()[route.vehicle].end {
         Terminal::Depot(depot) => Some(problem.depots()[depot].open.start),
         Terminal::Location(_) | Terminal::Open => None,
@@ -91,30 +110,35 @@ fn times(problem: &Problem, route: &Route, departure: i64) -> Result<Schedule, V
     let vehicle = &problem.vehicles()[route.vehicle];
     let (mut now, mut at) = (departure, start_at(problem, vehicle.start));
     let mut stops = Vec::with_capacity(route.visits.len());
+    let mut driving = 0;
     for (position, &visit) in route.visits.iter().enumerate() {
         let stop = stop_of(problem, visit);
         let arrival = at.map_or(now, |from| now.saturating_add(problem.travel().duration(from, stop.location)));
         let begin =
             begin(problem, visit, arrival).map_err(|end| Violation::Late { route: 0, position, arrival, end })?;
+        driving += arrival - now;
         now = begin + stop.service;
         stops.push(StopTimes { arrival, begin, leave: now });
         at = Some(stop.location);
     }
     if let (Some(from), Some(to)) = (at, start_at(problem, vehicle.end)) {
-        now = now.saturating_add(problem.travel().duration(from, to));
+        let way = problem.travel().duration(from, to);
+        (now, driving) = (now.saturating_add(way), driving.saturating_add(way));
     }
     now = now.max(opens(problem, route).unwrap_or(now));
-    Ok(Schedule { departure, stops, end: now })
+    Ok(Schedule { departure, stops, pauses: Vec::new(), driving, end: now })
 }
 
-fn earliest(problem: &Problem, route: &Route) -> i64 {
+pub(super) fn earliest(problem: &Problem, route: &Route) -> i64 {
     let vehicle = &problem.vehicles()[route.vehicle];
     let opens = match vehicle.start {
         Terminal::Depot(depot) => problem.depots()[depot].open.start,
         Terminal::Location(_) | Terminal::Open => 0,
     };
     let carried = |v: &&Visit| matches!(problem.jobs()[v.job].task, Task::Delivery(_));
-    let released = route.visits.iter().filter(carried).map(|v| problem.jobs()[v.job].release).max();
+    // Under rules only the first trip is loaded at the start.
+    let first_trip = super::driven::trips(route)[0].1;
+    let released = route.visits[..first_trip].iter().filter(carried).map(|v| problem.jobs()[v.job].release).max();
     vehicle.shift.start.max(opens).max(released.unwrap_or(0))
 }
 
@@ -149,8 +173,15 @@ fn departures(problem: &Problem, route: &Route) -> Vec<i64> {
     out
 }
 
-/// Shift, opening hours and releases.
-pub(super) fn limits(problem: &Problem, r: usize, route: &Route, departure: i64, end: i64, out: &mut Vec<Violation>) {
+/// Shift, opening hours and releases of what is loaded at the start, for these visits.
+pub(super) fn limits(
+    problem: &Problem,
+    r: usize,
+    route: &Route,
+    loaded: &[Visit],
+    (departure, end): (i64, i64),
+    out: &mut Vec<Violation>,
+) {
     let vehicle = &problem.vehicles()[route.vehicle];
     if departure < vehicle.shift.start {
         out.push(Violation::DepartsBeforeShift { route: r, departure, start: vehicle.shift.start });
@@ -164,7 +195,7 @@ pub(super) fn limits(problem: &Problem, r: usize, route: &Route, departure: i64,
             out.push(Violation::DepartsAfterClosing { route: r, departure, close: hours.end });
         }
     }
-    for visit in &route.visits {
+    for visit in loaded {
         let job = &problem.jobs()[visit.job];
         if matches!(job.task, Task::Delivery(_)) && departure < job.release {
             out.push(Violation::DepartsBeforeRelease { route: r, departure, job: visit.job, release: job.release });

@@ -1,6 +1,10 @@
 use super::*;
 use crate::format::{Instance, Scale, read_li_lim, read_vrplib};
-use crate::problem::{Depot, GivenRoute, Job, Pace, Rounding, Spec, Stop, Task, Travel, Vehicle, Window};
+use crate::plan::{Pause, PauseKind};
+use crate::problem::{
+    Break, Depot, GivenRoute, Job, Pace, Reload, Rounding, Soft, Spec, SpeedProfile, Stop, Task, Travel, Vehicle,
+    VehicleRules, Window,
+};
 use std::path::Path;
 
 const fn visit(job: usize, part: Part) -> Visit {
@@ -12,7 +16,7 @@ fn stop(location: usize, start: i64, end: i64) -> Stop {
 }
 
 fn job(task: Task) -> Job {
-    Job { task, amount: vec![4, 1], skills: vec![], release: 0, prize: None }
+    Job { task, amount: vec![4, 1], skills: vec![], release: 0, prize: None, rules: Default::default() }
 }
 
 /// A street of locations 100 apart. Jobs: 0 and 1 deliveries, 2 a pickup, 3 a shipment from 3 to 5, 4 optional at 2.
@@ -39,13 +43,14 @@ fn street() -> Spec {
         vehicles: vec![small, Vehicle { skills: vec![], ..big }],
         jobs,
         given: vec![],
+        rules: Default::default(),
     }
 }
 
 fn plan() -> Plan {
     let deliveries = [0, 1, 2].map(|job| visit(job, Part::Service)).to_vec();
     let shipment = vec![visit(3, Part::Pickup), visit(3, Part::Delivery)];
-    let route = |vehicle, visits| Route { vehicle, departure: None, visits };
+    let route = Route::new;
     Plan { routes: vec![route(0, deliveries), route(1, shipment)], unserved: vec![4] }
 }
 
@@ -63,7 +68,8 @@ fn check_refused(codes: &[&str], change: impl FnOnce(&mut Spec, &mut Plan)) {
 fn a_plan_is_priced_by_the_shortest_schedule() {
     let problem = Problem::new(street()).expect("the problem can be");
     // 600 out and back with 30 of service; 1,000 and 20, with the wait saved by a late departure.
-    let expected = Totals { cost: 60 + 1_600 + 1_650 + 77, distance: 1_600, duration: 1_650, prizes_lost: 77 };
+    let expected =
+        Totals { cost: 60 + 1_600 + 1_650 + 77, distance: 1_600, duration: 1_650, prizes_lost: 77, soft_cost: 0 };
     assert_eq!(check(&problem, &plan()), Ok(expected));
     let times = schedule(&problem, &plan().routes[1]).expect("it is in time");
     assert_eq!((times.departure, times.stops[1].begin, times.end), (390, 900, 1_410));
@@ -76,7 +82,7 @@ fn vehicles_must_exist_and_drive_one_route_each() {
         s.vehicles[1].count = 1;
         p.routes[0].vehicle = 1;
     });
-    check_refused(&["empty_route"], |_, p| p.routes.push(Route { vehicle: 0, departure: None, visits: vec![] }));
+    check_refused(&["empty_route"], |_, p| p.routes.push(Route::new(0, vec![])));
 }
 
 #[test]
@@ -204,6 +210,7 @@ fn claims_are_recounted() {
     assert_eq!(refused(Totals { distance: 0, ..right }), ["distance_claim"]);
     assert_eq!(refused(Totals { duration: 0, ..right }), ["duration_claim"]);
     assert_eq!(refused(Totals { prizes_lost: 0, ..right }), ["prizes_claim"]);
+    assert_eq!(refused(Totals { soft_cost: 1, ..right }), ["soft_claim"]);
 }
 
 #[test]
@@ -214,6 +221,124 @@ fn several_faults_are_all_named() {
         p.routes.truncate(1);
         p.unserved.push(3);
     });
+}
+
+fn pause(before: usize, kind: PauseKind) -> Pause {
+    Pause { before, kind }
+}
+
+/// Vehicle 1 has a break from 500 to 600, reloads once at depot 0, and drives at half its speed until 200.
+fn ruled(spec: &mut Spec, plan: &mut Plan) {
+    let lunch = Break { windows: vec![Window { start: 500, end: 600 }], duration: 30 };
+    let reload = Some(Reload { depots: vec![0], duration: 5, max_trips: 2 });
+    spec.rules.speeds = vec![SpeedProfile { period: 10_000, pieces: vec![(0, 500), (200, 1_000)] }];
+    spec.vehicles[1].rules = VehicleRules { breaks: vec![lunch], reload, speed: Some(0), ..VehicleRules::default() };
+    plan.routes[1].departure = Some(400);
+    plan.routes[1].pauses = vec![pause(0, PauseKind::Break(0))];
+}
+
+#[track_caller]
+fn check_ruled(codes: &[&str], change: impl FnOnce(&mut Spec, &mut Plan)) {
+    check_refused(codes, |s, p| {
+        ruled(s, p);
+        change(s, p);
+    });
+}
+
+#[test]
+fn a_plan_under_rules_is_driven() {
+    let (mut spec, mut plan) = (street(), plan());
+    ruled(&mut spec, &mut plan);
+    plan.routes[1].departure = Some(100);
+    plan.routes[1].pauses = vec![pause(1, PauseKind::WaitUntil(930)), pause(1, PauseKind::Break(0))];
+    spec.jobs[3].rules.soft_delivery =
+        Some(Soft { window: Window { start: 0, end: 900 }, early_cost: 0, late_cost: 3 });
+    let problem = Problem::new(spec).expect("the problem can be");
+    // At 150 from the depot at 200, at the pickup at 350, there till 360; at 500 on the way or waiting: a break.
+    let times = schedule(&problem, &plan.routes[1]).expect("it can be driven");
+    assert_eq!((times.stops[0].arrival, times.pauses[1].begin, times.stops[1].arrival), (450, 500, 690));
+    assert_eq!((times.stops[1].begin, times.end, times.driving), (930, 1_440, 350 + 200 + 500));
+    let totals = check(&problem, &plan).expect("the plan is right");
+    assert_eq!(totals.soft_cost, 90);
+    // Vehicle 0 leaves as early as it may: it is 630 on its way all the same.
+    assert_eq!(totals.cost, 60 + 1_600 + 630 + 1_340 + 77 + 90);
+}
+
+#[test]
+fn breaks_are_made_once_and_in_time() {
+    check_ruled(&["break_missing"], |_, p| p.routes[1].pauses.clear());
+    check_ruled(&["unknown_break"], |_, p| p.routes[1].pauses[0].kind = PauseKind::Break(1));
+    check_ruled(&["break_twice"], |_, p| p.routes[1].pauses.push(pause(2, PauseKind::Break(0))));
+    check_ruled(&["break_late"], |_, p| p.routes[1].pauses[0].before = 1);
+    check_ruled(&["pause_place"], |_, p| p.routes[1].pauses[0].before = 3);
+    check_ruled(&["pause_place"], |_, p| p.routes[1].pauses.insert(0, pause(2, PauseKind::WaitUntil(0))));
+}
+
+#[test]
+fn trips_end_where_they_may_and_with_nothing_on_its_way() {
+    let reload = |before| pause(before, PauseKind::Reload(0));
+    check_ruled(&["shipment_across_reload"], |_, p| p.routes[1].pauses.push(reload(1)));
+    check_ruled(&["too_many_trips"], |_, p| p.routes[1].pauses.extend([reload(2), reload(2)]));
+    check_ruled(&["reload_not_allowed"], |_, p| p.routes[1].pauses.push(pause(2, PauseKind::Reload(1))));
+    check_ruled(&["reload_not_allowed"], |_, p| p.routes[0].pauses.push(reload(1)));
+    check_ruled(&["reload_closed"], |s, p| {
+        s.depots.push(Depot { location: 0, open: Window { start: 0, end: 900 } });
+        s.vehicles[1].rules.reload.iter_mut().for_each(|r| r.depots = vec![1]);
+        p.routes[1].pauses.push(pause(2, PauseKind::Reload(1)));
+    });
+    // With the reload between them, two loads that do not fit together do.
+    let (mut spec, mut plan) = (street(), plan());
+    ruled(&mut spec, &mut plan);
+    (spec.vehicles[1].capacity, spec.vehicles[1].skills) = (vec![4, 1], vec![]);
+    plan.routes[1].visits.push(visit(1, Part::Service));
+    plan.routes[0].visits.remove(1);
+    plan.routes[1].pauses.push(reload(2));
+    let problem = Problem::new(spec).expect("the problem can be");
+    assert_eq!(check(&problem, &plan).map(|t| t.distance), Ok(600 + 1_000 + 400));
+    plan.routes[1].pauses.pop();
+    let faults = check(&problem, &plan).expect_err("it is overloaded");
+    assert_eq!(faults[0].code(), "overload");
+}
+
+#[test]
+fn stops_wheel_time_and_company_are_limited() {
+    check_ruled(&["too_many_stops"], |s, _| s.vehicles[1].rules.max_stops = Some(1));
+    check_ruled(&["too_much_driving"], |s, _| s.vehicles[1].rules.max_driving = Some(999));
+    check_ruled(&["rides_together"], |s, _| {
+        s.rules.apart = vec![[3, 9], [1, 1]];
+        (s.jobs[0].rules.class, s.jobs[2].rules.class) = (Some(3), Some(9));
+        (s.jobs[1].rules.class, s.jobs[3].rules.class) = (Some(1), Some(1));
+        s.jobs[2].task = Task::Delivery(stop(3, 0, 2_000));
+        s.vehicles[0].capacity = vec![12, 12];
+    });
+    check_ruled(&["overload", "overload"], |s, _| s.jobs[0].rules.collects = vec![5, 0]);
+}
+
+/// The problem is refused for exactly these reasons.
+#[track_caller]
+fn check_impossible(codes: &[&str], change: impl FnOnce(&mut Spec)) {
+    let (mut spec, mut plan) = (street(), plan());
+    ruled(&mut spec, &mut plan);
+    change(&mut spec);
+    let refusals = Problem::new(spec).expect_err("the problem cannot be");
+    assert_eq!(refusals.iter().map(crate::problem::Refusal::code).collect::<Vec<_>>(), codes, "{refusals:?}");
+}
+
+#[test]
+fn rules_that_cannot_be_are_all_refused() {
+    check_impossible(&["no_window", "out_of_range"], |s| {
+        s.vehicles[1].rules.breaks[0] = Break { windows: vec![], duration: -1 };
+    });
+    check_impossible(&["window"], |s| s.vehicles[1].rules.breaks[0].windows[0].end = 499);
+    check_impossible(&["reload"], |s| s.vehicles[1].rules.reload.iter_mut().for_each(|r| r.depots.clear()));
+    check_impossible(&["reload_depot"], |s| s.vehicles[1].rules.reload.iter_mut().for_each(|r| r.depots = vec![7]));
+    check_impossible(&["unknown_speed"], |s| s.vehicles[1].rules.speed = Some(1));
+    check_impossible(&["speed"], |s| s.rules.speeds[0].pieces[1].1 = 0);
+    check_impossible(&["speed"], |s| s.rules.speeds[0].pieces.clear());
+    check_impossible(&["collects"], |s| s.jobs[2].rules.collects = vec![1, 1]);
+    check_impossible(&["amount_dimensions"], |s| s.jobs[0].rules.collects = vec![1]);
+    let soft = Soft { window: Window { start: 9, end: 8 }, early_cost: -1, late_cost: 0 };
+    check_impossible(&["window", "out_of_range", "soft_delivery"], |s| s.jobs[0].rules.soft_delivery = Some(soft));
 }
 
 /// Reads an instance of the open collection and its best-known plan; gives the judged cost.

@@ -2,7 +2,7 @@
 
 use super::{FormatError, Instance, Scale, number, solomon};
 use crate::plan::{Part, Visit};
-use crate::problem::{Depot, Job, MAX_AMOUNT, Pace, Spec, Stop, Task, Travel, Vehicle};
+use crate::problem::{Depot, Job, JobRules, MAX_AMOUNT, Pace, Rules, Spec, Stop, Task, Travel, Vehicle};
 
 /// Reads a problem: `vehicles capacity speed`, then `id x y demand ready due service pickup delivery`, the depot
 /// first. The speed is taken as 1, as everybody does.
@@ -56,6 +56,7 @@ pub fn read_li_lim(text: &str, scale: Scale) -> Result<Instance, FormatError> {
                     skills: vec![],
                     release: 0,
                     prize: None,
+                    rules: JobRules::default(),
                 });
             }
             (pickup, 0) if rows.get(pickup).is_some_and(|(_, _, there)| pickup != 0 && *there == (0, id)) => {}
@@ -70,6 +71,7 @@ pub fn read_li_lim(text: &str, scale: Scale) -> Result<Instance, FormatError> {
         vehicles: vec![Vehicle { count, ..Vehicle::at_depot(0, vec![capacity]) }],
         jobs,
         given: Vec::new(),
+        rules: Rules::default(),
     };
     Instance::new(String::new(), spec, visits)
 }

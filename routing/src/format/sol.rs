@@ -43,7 +43,7 @@ impl Instance {
                 >>(
                 )?;
                 if !visits.is_empty() {
-                    plan.routes.push(Route { vehicle, departure: None, visits });
+                    plan.routes.push(Route::new(vehicle, visits));
                 }
             } else if let Some(rest) = lower.strip_prefix("cost") {
                 cost =

@@ -2,7 +2,9 @@
 
 use super::{FormatError, Instance, Scale, number, quote};
 use crate::plan::{Part, Visit};
-use crate::problem::{Depot, Job, MAX_AMOUNT, MAX_TIME, Pace, Spec, Stop, Task, Travel, Vehicle, Window};
+use crate::problem::{
+    Depot, Job, JobRules, MAX_AMOUNT, MAX_TIME, Pace, Rules, Spec, Stop, Task, Travel, Vehicle, Window,
+};
 
 /// Reads a problem: name, `NUMBER CAPACITY`, and rows `id x y demand ready due service`, the depot first.
 ///
@@ -45,6 +47,7 @@ pub fn read_solomon(text: &str, scale: Scale) -> Result<Instance, FormatError> {
             skills: vec![],
             release: 0,
             prize: None,
+            rules: JobRules::default(),
         });
     }
     let visits = (0..rows.len()).map(|r| r.checked_sub(1).map(|job| Visit { job, part: Part::Service })).collect();
@@ -56,6 +59,7 @@ pub fn read_solomon(text: &str, scale: Scale) -> Result<Instance, FormatError> {
         vehicles: vec![Vehicle { count, ..Vehicle::at_depot(0, vec![capacity]) }],
         jobs,
         given: Vec::new(),
+        rules: Rules::default(),
     };
     Instance::new(name, spec, visits)
 }

@@ -3,8 +3,8 @@
 use super::{FormatError, Instance, Scale, number, quote};
 use crate::plan::{Part, Visit};
 use crate::problem::{
-    Depot, Job, MAX_AMOUNT, MAX_COORDINATE, MAX_ENTRY, MAX_TIME, MAX_UNIT_COST, Pace, Spec, Stop, Task, Terminal,
-    Travel, Vehicle, Window,
+    Depot, Job, JobRules, MAX_AMOUNT, MAX_COORDINATE, MAX_ENTRY, MAX_TIME, MAX_UNIT_COST, Pace, Rules, Spec, Stop,
+    Task, Terminal, Travel, Vehicle, Window,
 };
 use std::collections::BTreeMap;
 
@@ -110,9 +110,10 @@ pub fn read_vrplib(text: &str, scale: Scale) -> Result<Instance, FormatError> {
             skills: Vec::new(),
             release: release.as_ref().map_or(0, |r| r[location].1),
             prize: prize.as_ref().map(|p| p[location].1),
+            rules: JobRules::default(),
         });
     }
-    let spec = Spec { travel, n_dimensions: 1, depots, vehicles, jobs, given: Vec::new() };
+    let spec = Spec { travel, n_dimensions: 1, depots, vehicles, jobs, given: Vec::new(), rules: Rules::default() };
     Instance::new(parts.name.to_owned(), spec, rows)
 }
 

@@ -4,9 +4,11 @@
 //! which nothing else has to check again, or every reason why it cannot be. Units are the caller's own: one for
 //! distance, one for time, one for money and one for each dimension of load.
 
+mod rules;
 mod travel;
 mod validate;
 
+pub use rules::{Break, Drive, JobRules, Reload, Rules, Soft, SpeedProfile, VehicleRules};
 pub use travel::{MAX_COORDINATE, MAX_ENTRY, NO_WAY, Pace, Rounding, Travel};
 pub use validate::{MAX_AMOUNT, MAX_DIMENSIONS, MAX_TIME, MAX_UNIT_COST, Refusal};
 
@@ -72,6 +74,8 @@ pub struct Vehicle {
     /// What it can do; a job is served only by vehicles that have all its skills. Temperature classes and
     /// compatibility are written as skills.
     pub skills: Vec<u32>,
+    /// Breaks, trips, speeds.
+    pub rules: VehicleRules,
 }
 
 impl Vehicle {
@@ -89,6 +93,7 @@ impl Vehicle {
             max_distance: None,
             max_duration: None,
             skills: Vec::new(),
+            rules: VehicleRules::default(),
         }
     }
 }
@@ -134,6 +139,15 @@ pub struct Job {
     pub release: i64,
     /// What is lost if it is not served; `None`: it must be.
     pub prize: Option<i64>,
+    /// Soft windows, class of goods, what a delivery takes along.
+    pub rules: JobRules,
+}
+
+impl Job {
+    /// A job that must be done by whoever has room.
+    pub fn new(task: Task, amount: Vec<i64>) -> Self {
+        Self { task, amount, skills: Vec::new(), release: 0, prize: None, rules: JobRules::default() }
+    }
 }
 
 /// A route that is given: as a first guess, or because the vehicle is on its way.
@@ -164,6 +178,8 @@ pub struct Spec {
     pub jobs: Vec<Job>,
     /// Routes to begin from; at most one for each vehicle of which something is frozen.
     pub given: Vec<GivenRoute>,
+    /// Speeds, and goods that are kept apart.
+    pub rules: Rules,
 }
 
 /// A problem that can be worked on.
@@ -212,6 +228,25 @@ impl Problem {
     /// Routes that were given.
     pub fn given(&self) -> &[GivenRoute] {
         &self.spec.given
+    }
+
+    /// Speeds, and goods that are kept apart.
+    pub fn rules(&self) -> &Rules {
+        &self.spec.rules
+    }
+
+    /// Whether any rule goes beyond lengths, loads and windows, so that routes must be driven to be judged.
+    pub fn has_rules(&self) -> bool {
+        let kept_apart = |job: &Job| job.rules.class.is_some() && !self.spec.rules.apart.is_empty();
+        self.spec.vehicles.iter().any(|v| !v.rules.is_empty())
+            || self.spec.jobs.iter().any(|j| !j.rules.is_empty() || kept_apart(j))
+    }
+
+    /// The way of a vehicle from one location to another, to be driven; `None` if there is none.
+    pub fn drive(&self, vehicle: usize, from: usize, to: usize) -> Option<Drive<'_>> {
+        let duration = self.spec.travel.duration(from, to);
+        let profile = self.spec.vehicles[vehicle].rules.speed.map(|s| &self.spec.rules.speeds[s]);
+        (duration != NO_WAY).then(|| Drive::new(duration, profile))
     }
 
     /// What it was made from, to be changed and checked again.

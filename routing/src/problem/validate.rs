@@ -1,6 +1,8 @@
 //! Every reason why a problem cannot be.
 
-use super::{Job, MAX_COORDINATE, MAX_ENTRY, NO_WAY, Spec, Stop, Task, Terminal, Travel, Vehicle, Window};
+use super::{
+    Job, MAX_COORDINATE, MAX_ENTRY, NO_WAY, Soft, Spec, SpeedProfile, Stop, Task, Terminal, Travel, Vehicle, Window,
+};
 use crate::plan::{Part, Visit};
 use std::collections::BTreeMap;
 
@@ -69,6 +71,20 @@ pub enum Refusal {
     GivenDeparture { route: usize, departure: i64 },
     #[error("given route {route} freezes the delivery of job {job} and not its pickup before it")]
     GivenHalf { route: usize, job: usize },
+    #[error("vehicle {vehicle} reloads at depot {depot}, but there are only {n}")]
+    ReloadDepot { vehicle: usize, depot: usize, n: usize },
+    #[error("vehicle {vehicle} may reload and has nowhere to, or no trip")]
+    Reload { vehicle: usize },
+    #[error("vehicle {vehicle} has speed profile {profile}, but there are only {n}")]
+    UnknownSpeed { vehicle: usize, profile: usize, n: usize },
+    #[error(
+        "speed profile {profile} is empty, does not begin at 0, is out of order at {at}, or has a speed outside 1 to 1,000,000"
+    )]
+    Speed { profile: usize, at: i64 },
+    #[error("job {job} collects and is no delivery")]
+    Collects { job: usize },
+    #[error("job {job} has a soft window of a delivery and is no shipment")]
+    SoftDelivery { job: usize },
     #[error("costs may exceed what 64 bits hold")]
     CostOverflow,
 }
@@ -103,6 +119,12 @@ impl Refusal {
             Self::GivenFrozen { .. } => "given_frozen",
             Self::GivenDeparture { .. } => "given_departure",
             Self::GivenHalf { .. } => "given_half",
+            Self::ReloadDepot { .. } => "reload_depot",
+            Self::Reload { .. } => "reload",
+            Self::UnknownSpeed { .. } => "unknown_speed",
+            Self::Speed { .. } => "speed",
+            Self::Collects { .. } => "collects",
+            Self::SoftDelivery { .. } => "soft_delivery",
             Self::CostOverflow => "cost_overflow",
         }
     }
@@ -114,6 +136,8 @@ pub enum Whose {
     Depot(usize),
     Vehicle(usize),
     Job(usize),
+    /// A break of a vehicle.
+    Break(usize, usize),
 }
 
 impl std::fmt::Display for Whose {
@@ -122,6 +146,7 @@ impl std::fmt::Display for Whose {
             Self::Depot(i) => write!(f, "depot {i}"),
             Self::Vehicle(i) => write!(f, "vehicle {i}"),
             Self::Job(i) => write!(f, "job {i}"),
+            Self::Break(i, pause) => write!(f, "break {pause} of vehicle {i}"),
         }
     }
 }
@@ -145,6 +170,9 @@ pub(super) fn refusals(spec: &Spec) -> Vec<Refusal> {
     }
     for (i, j) in spec.jobs.iter().enumerate() {
         job(spec, i, j, &mut out);
+    }
+    for (profile, speed) in spec.rules.speeds.iter().enumerate() {
+        speeds(profile, speed, &mut out);
     }
     given(spec, &mut out);
     if out.is_empty() {
@@ -256,6 +284,38 @@ fn vehicle(spec: &Spec, i: usize, v: &Vehicle, out: &mut Vec<Refusal>) {
     window(whose, v.shift, out);
     range(whose, "max_distance", v.max_distance.unwrap_or(0), MAX_TIME, out);
     range(whose, "max_duration", v.max_duration.unwrap_or(0), MAX_TIME, out);
+    range(whose, "max_driving", v.rules.max_driving.unwrap_or(0), MAX_TIME, out);
+    for (pause, b) in v.rules.breaks.iter().enumerate() {
+        let whose = Whose::Break(i, pause);
+        windows(whose, &b.windows, out);
+        range(whose, "duration", b.duration, MAX_TIME, out);
+    }
+    if let Some(reload) = &v.rules.reload {
+        if reload.depots.is_empty() || reload.max_trips == 0 {
+            out.push(Refusal::Reload { vehicle: i });
+        }
+        for &depot in reload.depots.iter().filter(|&&depot| depot >= spec.depots.len()) {
+            out.push(Refusal::ReloadDepot { vehicle: i, depot, n: spec.depots.len() });
+        }
+        range(whose, "reload duration", reload.duration, MAX_TIME, out);
+    }
+    if let Some(profile) = v.rules.speed.filter(|&s| s >= spec.rules.speeds.len()) {
+        out.push(Refusal::UnknownSpeed { vehicle: i, profile, n: spec.rules.speeds.len() });
+    }
+}
+
+fn speeds(profile: usize, speed: &SpeedProfile, out: &mut Vec<Refusal>) {
+    let mut last = -1;
+    for &(at, thousandths) in &speed.pieces {
+        let begins = if last < 0 { at == 0 } else { at > last };
+        if !begins || at >= speed.period || !(1..=1_000_000).contains(&thousandths) {
+            out.push(Refusal::Speed { profile, at });
+        }
+        last = at;
+    }
+    if speed.pieces.is_empty() || !(1..=MAX_TIME).contains(&speed.period) {
+        out.push(Refusal::Speed { profile, at: 0 });
+    }
 }
 
 fn job(spec: &Spec, i: usize, job: &Job, out: &mut Vec<Refusal>) {
@@ -274,21 +334,40 @@ fn job(spec: &Spec, i: usize, job: &Job, out: &mut Vec<Refusal>) {
     if first.windows.last().is_some_and(|w| w.end < job.release) {
         out.push(Refusal::ReleasedTooLate { job: i, release: job.release });
     }
+    let rules = &job.rules;
+    for soft in [rules.soft, rules.soft_delivery].into_iter().flatten() {
+        window(whose, soft.window, out);
+        range(whose, "early_cost", soft.early_cost, MAX_UNIT_COST, out);
+        range(whose, "late_cost", soft.late_cost, MAX_UNIT_COST, out);
+    }
+    if rules.soft_delivery.is_some() && !matches!(job.task, Task::Shipment { .. }) {
+        out.push(Refusal::SoftDelivery { job: i });
+    }
+    if !rules.collects.is_empty() {
+        if !matches!(job.task, Task::Delivery(_)) {
+            out.push(Refusal::Collects { job: i });
+        }
+        amounts(whose, &rules.collects, spec.n_dimensions, out);
+    }
 }
 
-fn stop(spec: &Spec, whose: Whose, stop: &Stop, out: &mut Vec<Refusal>) {
-    location(whose, stop.location, spec.travel.n_locations(), out);
-    if stop.windows.is_empty() {
+fn windows(whose: Whose, windows: &[Window], out: &mut Vec<Refusal>) {
+    if windows.is_empty() {
         out.push(Refusal::NoWindow { whose });
     }
-    for &w in &stop.windows {
+    for &w in windows {
         window(whose, w, out);
     }
-    for pair in stop.windows.windows(2) {
+    for pair in windows.windows(2) {
         if pair[1].start <= pair[0].end {
             out.push(Refusal::WindowOrder { whose, at: pair[1].start });
         }
     }
+}
+
+fn stop(spec: &Spec, whose: Whose, stop: &Stop, out: &mut Vec<Refusal>) {
+    location(whose, stop.location, spec.travel.n_locations(), out);
+    windows(whose, &stop.windows, out);
     range(whose, "service", stop.service, MAX_TIME, out);
 }
 
@@ -342,10 +421,15 @@ fn fits(spec: &Spec, out: &mut Vec<Refusal>) {
         let able = |v: &&Vehicle| v.count > 0 && job.skills.iter().all(|s| v.skills.contains(s));
         if !spec.vehicles.iter().any(|v| able(&v)) {
             out.push(Refusal::SkillsOfNobody { job: i });
-        } else if !spec.vehicles.iter().filter(able).any(|v| job.amount.iter().zip(&v.capacity).all(|(a, c)| a <= c)) {
+        } else if !spec.vehicles.iter().filter(able).any(|v| fits_in(job, v)) {
             out.push(Refusal::FitsNoVehicle { job: i });
         }
     }
+}
+
+fn fits_in(job: &Job, vehicle: &Vehicle) -> bool {
+    let fits = |amounts: &[i64]| amounts.iter().zip(&vehicle.capacity).all(|(a, c)| a <= c);
+    fits(&job.amount) && fits(&job.rules.collects)
 }
 
 /// Twice the stops, so that a route of nothing but there and back is covered as well.
@@ -361,17 +445,43 @@ fn overflows(spec: &Spec) -> bool {
     let arcs = 4 * spec.jobs.len() as i128 + 4;
     let most = |cost: fn(&Vehicle) -> i64| i128::from(spec.vehicles.iter().map(cost).max().unwrap_or(0));
     let end = i128::from(spec.vehicles.iter().map(|v| v.shift.end).max().unwrap_or(0));
-    let time = (i128::from(duration) * arcs).max(end * (arcs / 4));
+    // At a thousandth of the speed, with reloads beside every stop, and breaks.
+    let slowest = spec.rules.speeds.iter().flat_map(|s| &s.pieces).map(|p| p.1).min().unwrap_or(1_000).clamp(1, 1_000);
+    let pauses: i128 = spec.vehicles.iter().map(longest_pauses).max().unwrap_or(0);
+    let time = (i128::from(duration) * arcs * 1_000 / i128::from(slowest) + pauses * arcs).max(end * (arcs / 4));
+    let softs: i128 = spec.jobs.iter().map(|j| dearest_miss(j, end)).sum();
     let prizes: i128 = spec.jobs.iter().map(|j| i128::from(j.prize.unwrap_or(0))).sum();
     let cost = i128::from(distance) * arcs * most(|v| v.distance_cost)
         + time * most(|v| v.time_cost)
         + most(|v| v.fixed_cost) * arcs
+        + softs
         + prizes;
     // The search adds penalties of about as much again; loads are sums of amounts.
-    let load: i128 = spec.jobs.iter().flat_map(|j| &j.amount).map(|&a| i128::from(a)).sum();
+    let load: i128 =
+        spec.jobs.iter().flat_map(|j| j.amount.iter().chain(&j.rules.collects)).map(|&a| i128::from(a)).sum();
     cost > i128::from(i64::MAX) / 64 || load > i128::from(i64::MAX) / 64
 }
 
 fn plane_entries(longest: i64, pace: super::Pace) -> (i64, i64) {
     (longest, longest.saturating_mul(i64::from(pace.numerator)) / i64::from(pace.denominator.max(1)) + 1)
+}
+
+fn longest_pauses(vehicle: &Vehicle) -> i128 {
+    let breaks: i128 = vehicle.rules.breaks.iter().map(|b| i128::from(b.duration)).sum();
+    breaks + i128::from(vehicle.rules.reload.as_ref().map_or(0, |r| r.duration))
+}
+
+/// The most that the soft windows of a job can cost: the vehicle is back by `end`.
+fn dearest_miss(job: &Job, end: i128) -> i128 {
+    let miss = |soft: Option<Soft>, stop: &Stop| {
+        let last = stop.windows.last().map_or(0, |w| i128::from(w.end)).min(end);
+        soft.map_or(0, |s| {
+            let late = (last - i128::from(s.window.end)).max(0) * i128::from(s.late_cost);
+            late.max(i128::from(s.window.start) * i128::from(s.early_cost))
+        })
+    };
+    match &job.task {
+        Task::Delivery(stop) | Task::Pickup(stop) => miss(job.rules.soft, stop),
+        Task::Shipment { pickup, delivery } => miss(job.rules.soft, pickup) + miss(job.rules.soft_delivery, delivery),
+    }
 }

@@ -9,6 +9,7 @@
 //! how much of its budget is spent, which sets the temperature. The same problem, seed and answers give the same
 //! plan.
 
+mod driven;
 mod exact;
 mod insert;
 mod model;
@@ -107,6 +108,9 @@ pub fn solve(
     tick: &mut dyn FnMut(&Progress) -> Tick,
     improved: &mut dyn FnMut(&Progress, &dyn Fn() -> Plan),
 ) -> Outcome {
+    if problem.has_rules() {
+        return driven::solve(problem, settings, tick, improved);
+    }
     let model = Model::new(problem);
     let near = Neighbours::new(&model, problem);
     let mut search = Search::new(problem, &model, &near, settings);
@@ -177,7 +181,8 @@ impl Best {
                 member.1 -= 1;
                 Some(member.0)
             });
-            plan.routes.extend(vehicle.map(|vehicle| Route { vehicle, departure: slot.departed, visits }));
+            plan.routes
+                .extend(vehicle.map(|vehicle| Route { departure: slot.departed, ..Route::new(vehicle, visits) }));
         }
         plan.routes.sort_by_key(|r| r.vehicle);
         plan.unserved = self.absent.iter().map(|&job| job as usize).collect();

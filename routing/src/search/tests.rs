@@ -43,6 +43,7 @@ fn problem(seed: u64, n_jobs: usize, features: u32) -> Option<Problem> {
             skills: if has(6) && rng.below(3) == 0 { vec![rng.below(2) as u32] } else { vec![] },
             release: if has(7) && rng.below(3) == 0 { rng.below(150) as i64 } else { 0 },
             prize: (has(8) && rng.below(2) == 0).then(|| rng.below(250) as i64),
+            rules: Default::default(),
         }
     });
     let jobs: Vec<Job> = jobs.collect();
@@ -63,9 +64,18 @@ fn problem(seed: u64, n_jobs: usize, features: u32) -> Option<Problem> {
             max_distance: has(15).then_some(700),
             max_duration: has(16).then_some(500),
             skills: vec![0, 1][..1 + v % 2].to_vec(),
+            rules: Default::default(),
         }
     });
-    let mut spec = Spec { travel, n_dimensions, vehicles: vehicles.collect(), depots, jobs, given: Vec::new() };
+    let mut spec = Spec {
+        travel,
+        n_dimensions,
+        vehicles: vehicles.collect(),
+        depots,
+        jobs,
+        given: Vec::new(),
+        rules: Default::default(),
+    };
     if has(17) && has(8) {
         // A truck on its way to its first job.
         if let Some(job) = spec.jobs.iter().position(|j| matches!(j.task, Task::Delivery(_)) && j.skills.is_empty()) {
@@ -74,7 +84,7 @@ fn problem(seed: u64, n_jobs: usize, features: u32) -> Option<Problem> {
             let vehicle = spec.vehicles.len() - 1;
             spec.given.push(GivenRoute { vehicle, visits, frozen: 1, departure: None });
             let first = Problem::new(spec.clone()).ok()?;
-            let route = Route { vehicle, departure: None, visits: spec.given[0].visits.clone() };
+            let route = Route::new(vehicle, spec.given[0].visits.clone());
             let plan = Plan { routes: vec![route], unserved: (0..spec.jobs.len()).filter(|&j| j != job).collect() };
             let faults = check(&first, &plan).err().unwrap_or_default();
             if faults.iter().any(|f| f.code() != "mandatory_unserved") {
@@ -135,7 +145,14 @@ fn a_ring_is_driven_round() {
     let mut points = vec![[50, 50]];
     points.extend([[0, 0], [50, 0], [100, 0], [100, 50], [100, 100], [50, 100], [0, 100], [0, 50]]);
     let stop = |location| Stop { location, windows: vec![Window::ALWAYS], service: 0 };
-    let delivery = |l| Job { task: Task::Delivery(stop(l)), amount: vec![1], skills: vec![], release: 0, prize: None };
+    let delivery = |l| Job {
+        task: Task::Delivery(stop(l)),
+        amount: vec![1],
+        skills: vec![],
+        release: 0,
+        prize: None,
+        rules: Default::default(),
+    };
     let problem = Problem::new(Spec {
         travel: Travel::Plane { points, rounding: Rounding::Nearest, pace: Pace::UNIT },
         n_dimensions: 1,
@@ -143,6 +160,7 @@ fn a_ring_is_driven_round() {
         vehicles: vec![Vehicle { count: 3, ..Vehicle::at_depot(0, vec![8]) }],
         jobs: (1..9).map(delivery).collect(),
         given: vec![],
+        rules: Default::default(),
     });
     let problem = problem.expect("the problem can be");
     let totals = check(&problem, &quick(&problem, 1, 2_000)).expect("the plan is right");
