@@ -222,9 +222,16 @@ impl Inserter {
     fn scan_single(&mut self, state: &State<'_>, rng: &mut Rng, stop: u32, route: u32, blink: bool, best: &mut Place) {
         let model = state.model;
         let here = state.nodes[stop as usize].location;
-        let close = model.stops[stop as usize].close;
+        let (open, close) = (model.stops[stop as usize].open, model.stops[stop as usize].close);
         let end = state.end(route);
         let mut at = state.start(route);
+        if model.timed {
+            let served = open + model.stops[stop as usize].service;
+            // Where this would make the next stop late.
+            while at != end && state.nodes[state.nodes[at as usize].next as usize].latest < served {
+                at = state.nodes[at as usize].next;
+            }
+        }
         let mut there = model.distance(state.nodes[at as usize].location, here);
         while at != end {
             let next = state.nodes[at as usize].next;
@@ -363,61 +370,66 @@ impl Inserter {
         let rate = vehicle.distance_cost;
         let fixed = if slot.n_stops == 0 { vehicle.fixed_cost } else { 0 };
         let bounds = slot.n_stops > 0 && vehicle.time_cost == 0;
-        if bounds {
-            self.bound_deliveries(state, delivery, route);
-        }
+        let mut bounded = false;
         let mut at = state.start(route);
         while at != end {
             let next = state.nodes[at as usize].next;
             let from = at;
             at = next;
-            let node = &state.nodes[from as usize];
+            let (node, behind) = (&state.nodes[from as usize], &state.nodes[next as usize]);
+            if state.has_frozen && node.position < slot.frozen {
+                continue;
+            }
+            let mut leave = 0;
+            if model.timed {
+                let s = &model.stops[pickup as usize];
+                if node.leave > s.close {
+                    // Whoever comes later is too late as well.
+                    break;
+                }
+                if node.leave.max(s.open) + s.service > behind.latest {
+                    continue;
+                }
+                let begin = model.begin(pickup, node.leave + state.duration(from, pickup));
+                leave = begin + s.service;
+                if begin > s.close || leave > behind.latest {
+                    continue;
+                }
+            }
+            let to_pickup = state.distance(from, pickup);
+            let from_pickup = state.distance(pickup, next);
+            let arc = if slot.n_stops == 0 { 0 } else { i64::from(behind.arc) };
+            let lower = fixed + rate * (to_pickup + from_pickup - arc);
+            if Model::blocked(to_pickup) || (lower >= best.cost && model.symmetric && vehicle.time_cost == 0) {
+                continue;
+            }
+            if !fits_after(state, route, from, pickup) {
+                continue;
+            }
             if bounds {
-                let to_pickup = state.distance(from, pickup);
-                let arc = i64::from(state.nodes[next as usize].arc);
-                let apart = to_pickup + state.distance(pickup, next) - arc + self.tails[node.position as usize + 1];
+                if !std::mem::replace(&mut bounded, true) {
+                    self.bound_deliveries(state, delivery, route, node.position as usize + 1);
+                }
+                let apart = to_pickup + from_pickup - arc + self.tails[node.position as usize + 1];
                 let joint = to_pickup + state.distance(pickup, delivery) + state.distance(delivery, next) - arc;
                 if rate * apart.min(joint) >= best.cost {
                     continue;
                 }
             }
-            if state.has_frozen && node.position < slot.frozen {
-                continue;
-            }
-            let to_pickup = state.distance(from, pickup);
-            let from_pickup = state.distance(pickup, next);
-            let arc = if slot.n_stops == 0 { 0 } else { i64::from(state.nodes[next as usize].arc) };
-            let lower = fixed + rate * (to_pickup + from_pickup - arc);
-            if Model::blocked(to_pickup) || (lower >= best.cost && model.symmetric) {
-                continue;
-            }
-            let mut leave = 0;
-            if model.timed {
-                let begin = model.begin(pickup, node.leave + state.duration(from, pickup));
-                if begin > model.stops[pickup as usize].close {
-                    // Whoever comes later is too late as well.
-                    break;
-                }
-                leave = begin + model.stops[pickup as usize].service;
-            }
-            if !fits_after(state, route, from, pickup) {
-                continue;
-            }
             self.try_delivery(state, rng, route, from, leave, (pickup, delivery), fixed, blink, best);
         }
     }
 
-    /// For each position of a route, from the first, the least that a delivery there or later adds to its length.
-    fn bound_deliveries(&mut self, state: &State<'_>, delivery: u32, route: u32) {
+    /// For each position of a route from `first` on, the least that a delivery there or later adds to its length.
+    fn bound_deliveries(&mut self, state: &State<'_>, delivery: u32, route: u32, first: usize) {
         let model = state.model;
         let s = &model.stops[delivery as usize];
-        let start = state.start(route);
         let mut next = state.end(route);
         let n = state.slots[route as usize].n_stops as usize;
         self.tails.resize(n + 2, 0);
         let mut least = i64::MAX / 4;
         self.tails[n + 1] = least;
-        for position in (0..=n).rev() {
+        for position in (first..=n).rev() {
             let at = state.nodes[next as usize].prev;
             let (node, behind) = (&state.nodes[at as usize], &state.nodes[next as usize]);
             let in_time = !model.timed
@@ -430,7 +442,6 @@ impl Inserter {
             self.tails[position] = least;
             next = at;
         }
-        debug_assert!(next == start);
     }
 
     #[allow(clippy::too_many_arguments)]
