@@ -10,6 +10,7 @@
 //! plan.
 
 mod exact;
+mod fleet;
 mod insert;
 mod model;
 mod neighbours;
@@ -276,6 +277,9 @@ impl<'m> Search<'m> {
         let size = RuinSize { stops: self.settings.ruin_stops, string: self.settings.ruin_string };
         self.ruiner.ruin(&mut self.state, self.near, &mut self.rng, size);
         self.recreate();
+        if self.state.model.classes.len() > 1 {
+            fleet::reassign(&mut self.state, &mut self.rng);
+        }
         let limit = before as f64 - temperature * libm::log(self.rng.unit());
         if self.state.is_as_before() {
             return;

@@ -150,6 +150,8 @@ pub(super) struct Model {
     pub(super) profiled: bool,
     pub(super) limited_distance: bool,
     pub(super) pairs: bool,
+    /// Whether some vehicle may not do some job.
+    pub(super) skilled: bool,
     /// The capacity, where all vehicles have the same of one dimension, and may do every job.
     pub(super) one_capacity: Option<i64>,
 }
@@ -177,6 +179,7 @@ impl Model {
             profiled: false,
             limited_distance: classes.iter().any(|c| c.vehicle.max_distance.is_some()),
             pairs: false,
+            skilled: false,
             one_capacity: None,
             classes,
         };
@@ -209,6 +212,7 @@ impl Model {
         if problem.jobs().iter().any(|j| model.classes.iter().any(|c| !able(c, &j.skills))) {
             let all = model.classes.iter().flat_map(|c| problem.jobs().iter().map(move |j| able(c, &j.skills)));
             model.allowed = all.collect();
+            model.skilled = true;
         }
         if model.n_dimensions == 1 && model.allowed.is_empty() {
             let capacities: Vec<i64> = model.classes.iter().map(|c| c.vehicle.capacity[0]).collect();

@@ -353,17 +353,19 @@ impl<'m> State<'m> {
 
     /// Whether a route's loads fit its vehicle everywhere, and it may do all its jobs.
     pub(super) fn fits(&self, route: u32) -> bool {
+        self.loads_fit(route, self.class(route))
+    }
+
+    /// Whether a route's loads fit a vehicle of this class everywhere, and it may do all its jobs.
+    pub(super) fn loads_fit(&self, route: u32, class: u32) -> bool {
         let model = self.model;
         let d = model.n_dimensions;
-        let class = self.class(route);
         let capacity = &model.classes[class as usize].vehicle.capacity;
-        let skilled = self.stops(route).all(|s| model.allowed(class, model.stops[s as usize].job));
         let last = self.nodes[self.end(route) as usize].prev as usize;
-        skilled
-            && (0..d).all(|k| {
-                let most = if model.profiled { self.most_before[last * d + k] } else { 0 };
-                most.max(self.loads[route as usize * d + k]) <= capacity[k]
-            })
+        (0..d).all(|k| {
+            let most = if model.profiled { self.most_before[last * d + k] } else { 0 };
+            most.max(self.loads[route as usize * d + k]) <= capacity[k]
+        }) && (!model.skilled || self.stops(route).all(|s| model.allowed(class, model.stops[s as usize].job)))
     }
 
     /// Takes a job out of its routes, which the caller updates.
