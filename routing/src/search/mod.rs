@@ -11,6 +11,7 @@
 
 mod driven;
 mod exact;
+mod fleet;
 mod insert;
 mod model;
 mod neighbours;
@@ -211,10 +212,11 @@ impl<'m> Search<'m> {
     fn new(problem: &'m Problem, model: &'m Model, near: &'m Neighbours, settings: &'m Settings) -> Self {
         let mut state = State::new(model, problem);
         let mut rng = Rng::new(settings.seed);
-        let mut inserter = Inserter::new(state.slots.len(), state.nodes.len(), settings.neighbours);
+        let mut inserter = Inserter::new(&state, settings.neighbours);
         let keys = Keys::new(model);
         let given = start::given(&mut state, problem);
         start::build(&mut state, near, &mut inserter, &mut rng, &keys);
+        inserter.remember(&state);
         let absence: i64 = state.absent.iter().map(|&j| model.jobs[j as usize].penalty).sum();
         let arcs = model.stops.len() + state.used.len();
         let mean_arc = (state.cost - absence).max(1) as f64 / arcs.max(1) as f64;
@@ -280,7 +282,13 @@ impl<'m> Search<'m> {
         let size = RuinSize { stops: self.settings.ruin_stops, string: self.settings.ruin_string };
         self.ruiner.ruin(&mut self.state, self.near, &mut self.rng, size);
         self.recreate();
+        if self.state.model.classes.len() > 1 {
+            fleet::reassign(&mut self.state, &mut self.rng);
+        }
         let limit = before as f64 - temperature * libm::log(self.rng.unit());
+        if self.state.is_as_before() {
+            return;
+        }
         if (self.state.cost as f64) < limit {
             self.best.mark(&self.state.touched);
             if self.state.cost < self.best.cost {

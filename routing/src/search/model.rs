@@ -35,6 +35,15 @@ impl Lengths {
         Self::Matrix { n: n + 1, entries }
     }
 
+    /// Lengths from a location, where they are kept.
+    #[inline(always)]
+    fn row(&self, from: u32) -> Option<&[u32]> {
+        match self {
+            Self::Matrix { n, entries } => Some(&entries[from as usize * n..(from as usize + 1) * n]),
+            Self::Computed { .. } => None,
+        }
+    }
+
     #[inline(always)]
     pub(super) fn get(&self, from: u32, to: u32) -> i64 {
         match self {
@@ -141,6 +150,10 @@ pub(super) struct Model {
     pub(super) profiled: bool,
     pub(super) limited_distance: bool,
     pub(super) pairs: bool,
+    /// Whether some vehicle may not do some job.
+    pub(super) skilled: bool,
+    /// The capacity, where all vehicles have the same of one dimension, and may do every job.
+    pub(super) one_capacity: Option<i64>,
 }
 
 impl Model {
@@ -166,6 +179,8 @@ impl Model {
             profiled: false,
             limited_distance: classes.iter().any(|c| c.vehicle.max_distance.is_some()),
             pairs: false,
+            skilled: false,
+            one_capacity: None,
             classes,
         };
         for (i, job) in problem.jobs().iter().enumerate() {
@@ -197,6 +212,11 @@ impl Model {
         if problem.jobs().iter().any(|j| model.classes.iter().any(|c| !able(c, &j.skills))) {
             let all = model.classes.iter().flat_map(|c| problem.jobs().iter().map(move |j| able(c, &j.skills)));
             model.allowed = all.collect();
+            model.skilled = true;
+        }
+        if model.n_dimensions == 1 && model.allowed.is_empty() {
+            let capacities: Vec<i64> = model.classes.iter().map(|c| c.vehicle.capacity[0]).collect();
+            model.one_capacity = capacities.first().copied().filter(|first| capacities.iter().all(|c| c == first));
         }
         let end = |w: Window| w != Window::ALWAYS;
         model.timed = model.lasting
@@ -251,6 +271,12 @@ impl Model {
             };
             self.jobs[j].penalty = 10 * self.classes.iter().map(there).max().unwrap_or(0) + 1_000;
         }
+    }
+
+    /// Distances from a location, where they are kept.
+    #[inline(always)]
+    pub(super) fn row(&self, from: u32) -> Option<&[u32]> {
+        self.distances.row(from)
     }
 
     #[inline(always)]

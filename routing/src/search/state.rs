@@ -37,6 +37,8 @@ pub(super) struct Slot {
     pub(super) departed: Option<i64>,
     /// Earliest departure.
     pub(super) ready: i64,
+    /// Another for every order of stops that was kept.
+    pub(super) version: u32,
 }
 
 pub(super) struct State<'m> {
@@ -70,6 +72,8 @@ pub(super) struct State<'m> {
     pub(super) has_frozen: bool,
     /// Whether `update` must follow every change.
     pub(super) plain: bool,
+    /// Whether lengths in both directions, kept in a matrix, decide where a stop may go.
+    pub(super) scans_plain: bool,
 }
 
 impl<'m> State<'m> {
@@ -93,6 +97,7 @@ impl<'m> State<'m> {
                 cost: 0,
                 departed: None,
                 ready: c.leave.start,
+                version: 0,
             };
             slots.resize(slots.len() + count as usize, slot);
         }
@@ -133,9 +138,11 @@ impl<'m> State<'m> {
                 || model.profiled
                 || model.limited_distance
                 || problem.given().iter().any(|g| g.frozen > 0)),
+            scans_plain: false,
             nodes,
             slots,
         };
+        state.scans_plain = state.plain && model.symmetric && model.row(0).is_some();
         debug_assert!(n <= state.nodes.len());
         for r in 0..n_slots as u32 {
             let (start, end) = (state.start(r), state.end(r));
@@ -197,11 +204,38 @@ impl<'m> State<'m> {
         self.stamp[r] = self.now;
         self.touched.push(route);
         self.saved.push((self.slots[r], self.saved_stops.len() as u32));
+        // A version that is taken back may be given again: nothing is remembered of routes that are changing.
+        self.slots[r].version = self.slots[r].version.wrapping_add(1);
         let mut at = self.nodes[self.start(route) as usize].next;
         while self.is_stop(at) {
             self.saved_stops.push(at);
             at = self.nodes[at as usize].next;
         }
+    }
+
+    /// Whether a route changed since the mark.
+    #[inline]
+    pub(super) fn is_touched(&self, route: u32) -> bool {
+        self.stamp[route as usize] == self.now
+    }
+
+    /// Whether all is as it was at the mark; then the routes have their versions again.
+    pub(super) fn is_as_before(&mut self) -> bool {
+        if self.cost != self.saved_cost || self.absent.len() != self.saved_absent.len() {
+            return false;
+        }
+        for t in 0..self.touched.len() {
+            let from = self.saved[t].1 as usize;
+            let to = self.saved.get(t + 1).map_or(self.saved_stops.len(), |s| s.1 as usize);
+            let was = self.saved_stops[from..to].iter().copied();
+            if !self.stops(self.touched[t]).eq(was) {
+                return false;
+            }
+        }
+        for t in 0..self.touched.len() {
+            self.slots[self.touched[t] as usize].version = self.saved[t].0.version;
+        }
+        true
     }
 
     /// Takes back all changes since the mark.
@@ -319,17 +353,19 @@ impl<'m> State<'m> {
 
     /// Whether a route's loads fit its vehicle everywhere, and it may do all its jobs.
     pub(super) fn fits(&self, route: u32) -> bool {
+        self.loads_fit(route, self.class(route))
+    }
+
+    /// Whether a route's loads fit a vehicle of this class everywhere, and it may do all its jobs.
+    pub(super) fn loads_fit(&self, route: u32, class: u32) -> bool {
         let model = self.model;
         let d = model.n_dimensions;
-        let class = self.class(route);
         let capacity = &model.classes[class as usize].vehicle.capacity;
-        let skilled = self.stops(route).all(|s| model.allowed(class, model.stops[s as usize].job));
         let last = self.nodes[self.end(route) as usize].prev as usize;
-        skilled
-            && (0..d).all(|k| {
-                let most = if model.profiled { self.most_before[last * d + k] } else { 0 };
-                most.max(self.loads[route as usize * d + k]) <= capacity[k]
-            })
+        (0..d).all(|k| {
+            let most = if model.profiled { self.most_before[last * d + k] } else { 0 };
+            most.max(self.loads[route as usize * d + k]) <= capacity[k]
+        }) && (!model.skilled || self.stops(route).all(|s| model.allowed(class, model.stops[s as usize].job)))
     }
 
     /// Takes a job out of its routes, which the caller updates.
