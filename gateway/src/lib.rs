@@ -21,6 +21,7 @@ pub mod planning;
 pub mod ports;
 pub mod readings;
 pub mod recover;
+pub mod routes;
 pub mod runtime;
 pub mod server;
 pub mod store;

@@ -255,6 +255,8 @@ choice! {
         WhatIf,
         /// Better levels are looked for.
         Improve,
+        /// Routes are looked for.
+        Routes,
     }
 }
 choice! {

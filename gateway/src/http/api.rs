@@ -464,6 +464,7 @@ impl Api {
                 { "name": "quarantine", "description": "Payloads that were refused, kept with the reason." },
                 { "name": "live", "description": "Everything at once, and then what changes." },
                 { "name": "what-if", "description": "What would be: scenarios, experiments, results." },
+                { "name": "routes", "description": "Who drives where: routes for the day." },
                 { "name": "webhooks", "description": "Being told what happens, without asking." },
                 { "name": "operations", "description": "How the gateway itself is." },
             ],

@@ -81,6 +81,9 @@ kinds! {
     /// A scenario cannot be read, or does not fit the network, or an experiment is asked for that cannot be made;
     /// `errors` names everything at once: the place in the body, and within a scenario's text line and field.
     BadScenario = "bad_scenario", UNPROCESSABLE_ENTITY, "The experiment cannot be made";
+    /// Routes cannot be looked for: something is named that there is not, or a number is not what it must be;
+    /// `errors` names everything at once.
+    BadRoutes = "bad_routes", UNPROCESSABLE_ENTITY, "Routes cannot be looked for";
     /// A bug of ours, or damage on the disk. The gateway's log has the rest.
     Internal = "internal", INTERNAL_SERVER_ERROR, "Something is wrong here";
     /// The gateway cannot do it at the moment: too much is under way, or nothing can be stored. `/readyz` says

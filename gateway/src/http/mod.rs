@@ -29,6 +29,7 @@ mod page;
 mod quarantine;
 mod readings;
 mod replenishment;
+mod routes;
 mod serve;
 mod snapshot;
 mod supply;
@@ -242,6 +243,7 @@ pub fn router(app: App) -> Router {
     quarantine::add_to(&mut api);
     stream::add_to(&mut api);
     what_if::add_to(&mut api);
+    routes::add_to(&mut api);
     webhooks::add_to(&mut api);
     operations::add_to(&mut api);
     let (endpoints, document) = api.finish();

@@ -5,8 +5,7 @@ use super::api::{About, Answer, Api, Body1, Call, Key, read_params};
 use super::error::{Kind, Problem};
 use super::page::collect;
 use super::params::{Limit, path_params, query_params};
-use crate::what_if::work::Request as WorkRequest;
-use crate::what_if::{WhatIfError, library};
+use crate::what_if::{Wanted, WhatIfError, library};
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderName, StatusCode, header};
@@ -195,7 +194,11 @@ impl From<WhatIfError> for Problem {
             WhatIfError::Wrong(_) => Kind::BadScenario,
             WhatIfError::KeyTaken(_) | WhatIfError::NoResult { .. } | WhatIfError::NoNetwork => Kind::Conflict,
             WhatIfError::QueueFull(_) | WhatIfError::Stopping | WhatIfError::Interrupted => Kind::Unavailable,
-            WhatIfError::Unknown(_) | WhatIfError::NoImprovement(_) | WhatIfError::NothingProposed(_) => Kind::NotFound,
+            WhatIfError::Unknown(_)
+            | WhatIfError::NoImprovement(_)
+            | WhatIfError::NoRoutes(_)
+            | WhatIfError::OnlyRoutes(_)
+            | WhatIfError::NothingProposed(_) => Kind::NotFound,
             WhatIfError::Past(
                 crate::recover::RecoverError::TooEarly { .. } | crate::recover::RecoverError::SnapshotMissing { .. },
             ) => Kind::Gone,
@@ -203,6 +206,7 @@ impl From<WhatIfError> for Problem {
             | WhatIfError::Keep(_)
             | WhatIfError::Read(_)
             | WhatIfError::Json(_)
+            | WhatIfError::Judged(_)
             | WhatIfError::Panicked(_) => {
                 tracing::error!(error = %why, "a what-if experiment");
                 Kind::Internal
@@ -225,17 +229,17 @@ async fn scenarios(_: Call) -> Result<Page<ScenarioView>, Problem> {
 
 async fn ask(call: Call<(), (), Body1<WhatIfRequest>>) -> Result<Answer<OperationView>, Problem> {
     let Call { app, body: Body1(request), idempotency_key, .. } = call;
-    begin(app, request.into(), idempotency_key).await
+    begin(app, request, idempotency_key).await
 }
 
 async fn ask_improvement(call: Call<(), (), Body1<ImproveRequest>>) -> Result<Answer<OperationView>, Problem> {
     let Call { app, body: Body1(request), idempotency_key, .. } = call;
-    begin(app, request.into(), idempotency_key).await
+    begin(app, request, idempotency_key).await
 }
 
-async fn begin(
+pub(super) async fn begin(
     app: Arc<App>,
-    request: WorkRequest,
+    request: impl Into<Wanted> + Send + 'static,
     idempotency_key: Option<String>,
 ) -> Result<Answer<OperationView>, Problem> {
     let id = OperationId::new(idempotency_key.as_deref().unwrap_or_default())

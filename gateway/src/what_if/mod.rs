@@ -28,17 +28,20 @@ use crate::http::error::Problem;
 use crate::journal::{JournalReader, ReplaceError};
 use crate::ports::{Clock, Disk};
 use crate::recover::{RecoverError, rebuild_at};
+use crate::routes::Day;
 use ::twin::Twin;
 use ::twin::network::Network;
 use arc_swap::ArcSwap;
 use firmware_schemas::api::Fault;
+use firmware_schemas::api::routes::{RoutesRequest, RoutesView};
 use firmware_schemas::api::what_if::{
-    ImprovementView, Moment, OperationKind, OperationState, OperationView, PageLanguage, WhatIfHead, WhatIfResult,
-    WhatIfSeries,
+    ImproveRequest, ImprovementView, Moment, OperationKind, OperationState, OperationView, PageLanguage, WhatIfHead,
+    WhatIfRequest, WhatIfResult, WhatIfSeries,
 };
 use firmware_schemas::id::OperationId;
 use firmware_schemas::quantity::Timestamp;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use sim::experiment::Progress;
 use sim::situation::{Assumptions, Situation};
 use std::collections::{BTreeMap, VecDeque};
@@ -97,6 +100,15 @@ pub enum WhatIfError {
     /// Another kind of operation.
     #[error("operation {0} did not look for better levels")]
     NoImprovement(OperationId),
+    /// Another kind of operation.
+    #[error("operation {0} did not look for routes")]
+    NoRoutes(OperationId),
+    /// Another kind of operation.
+    #[error("operation {0} looked for routes, which are at /v1/routes/{0}")]
+    OnlyRoutes(OperationId),
+    /// A bug of ours.
+    #[error("a bug of ours: the judge refuses the routes: {0}")]
+    Judged(String),
     /// It found nothing.
     #[error("operation {0} found nothing better than today's levels, so there is no proposal")]
     NothingProposed(OperationId),
@@ -112,6 +124,66 @@ pub enum WhatIfError {
 
 fn first(faults: &[Fault]) -> &str {
     faults.first().map_or("", |fault| &fault.detail)
+}
+
+/// What an operation was asked for, as it is kept.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub enum Wanted {
+    /// Routes of the day.
+    Routes(Box<RoutesRequest>),
+    /// Something that is simulated.
+    Simulated(Request),
+}
+
+/// The same with one name for each kind.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Written {
+    Request(WhatIfRequest),
+    Improve(Box<ImproveRequest>),
+    Routes(Box<RoutesRequest>),
+}
+
+impl From<Written> for Wanted {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::Request(request) => Self::Simulated(Request::WhatIf(request)),
+            Written::Improve(request) => Self::Simulated(Request::Improve(request)),
+            Written::Routes(request) => Self::Routes(request),
+        }
+    }
+}
+
+impl From<Wanted> for Written {
+    fn from(wanted: Wanted) -> Self {
+        match wanted {
+            Wanted::Simulated(Request::WhatIf(request)) => Self::Request(request),
+            Wanted::Simulated(Request::Improve(request)) => Self::Improve(request),
+            Wanted::Routes(request) => Self::Routes(request),
+        }
+    }
+}
+
+impl Wanted {
+    fn kind(&self) -> OperationKind {
+        match self {
+            Self::Routes(_) => OperationKind::Routes,
+            Self::Simulated(request) => request.kind(),
+        }
+    }
+}
+
+impl From<RoutesRequest> for Wanted {
+    fn from(request: RoutesRequest) -> Self {
+        Self::Routes(Box::new(request))
+    }
+}
+
+impl<R: Into<Request>> From<R> for Wanted {
+    fn from(request: R) -> Self {
+        Self::Simulated(request.into())
+    }
 }
 
 /// How much is allowed.
@@ -189,7 +261,7 @@ pub struct Census {
 }
 
 struct Operation {
-    request: Request,
+    request: Wanted,
     view: watch::Sender<OperationView>,
     stop: Arc<AtomicBool>,
     head: Option<WhatIfHead>,
@@ -198,13 +270,20 @@ struct Operation {
 /// What is to be run. A fork shares its columns with the live twin, so that waiting costs little.
 struct Job {
     id: OperationId,
-    kind: OperationKind,
-    task: Task,
     created_at: Timestamp,
-    start: Timestamp,
-    live: Option<Twin>,
-    network: Arc<Network>,
+    what: What,
     stop: Arc<AtomicBool>,
+}
+
+enum What {
+    Simulate { kind: OperationKind, task: Task, start: Timestamp, live: Option<Twin>, network: Arc<Network> },
+    Route(Box<Day>),
+}
+
+/// What came of a job, as far as there is something to list.
+enum Done {
+    Result(WhatIfHead),
+    Routes,
 }
 
 /// A thread that runs experiments, until it is stopped.
@@ -272,41 +351,23 @@ impl WhatIf {
     /// Takes an operation; durable on return. The same again gives the operation that there is.
     ///
     /// Blocks for as long as it takes to read the scenarios and to apply them to the live network.
-    pub fn ask(&self, id: OperationId, request: impl Into<Request>) -> Result<OperationView, WhatIfError> {
+    pub fn ask(&self, id: OperationId, request: impl Into<Wanted>) -> Result<OperationView, WhatIfError> {
         let request = request.into();
         let _one_at_a_time = self.asking.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(known) = self.known(&id, &request)? {
             return Ok(known);
         }
-        let network = self.sources.network.clone().ok_or(WhatIfError::NoNetwork)?;
         let now = self.sources.clock.now();
-        let (task, start, live) = match request.from() {
-            Moment::Live => {
+        let what = match &request {
+            Wanted::Simulated(request) => self.simulate(request, now)?,
+            Wanted::Routes(request) => {
                 let published = self.sources.published.load_full();
-                let situation = Situation::of(&published.twin, &network, now, &Assumptions::default());
-                // The cases only show that it can be done; they are made again when their turn comes.
-                let task = request.read_for(situation, &self.settings).map_err(WhatIfError::Wrong)?;
-                (task, now, Some(published.twin.clone()))
-            }
-            Moment::At(at) => {
-                let mut faults = Vec::new();
-                if at > now {
-                    let detail = format!("{at} has not come yet; it is {now}");
-                    faults.push(Fault { detail, pointer: Some("#/from/at".into()), ..Fault::default() });
-                }
-                match request.read() {
-                    Ok(task) if faults.is_empty() => (task, at, None),
-                    Ok(_) => return Err(WhatIfError::Wrong(faults)),
-                    Err(more) => {
-                        faults.extend(more);
-                        return Err(WhatIfError::Wrong(faults));
-                    }
-                }
+                What::Route(Box::new(Day::of(&published.twin, request, now).map_err(WhatIfError::Wrong)?))
             }
         };
         let kind = request.kind();
         let stop = Arc::new(AtomicBool::new(false));
-        let job = Job { id: id.clone(), kind, task, created_at: now, start, live, network, stop: stop.clone() };
+        let job = Job { id: id.clone(), created_at: now, what, stop: stop.clone() };
         let view = OperationView {
             id: id.clone(),
             kind,
@@ -333,14 +394,48 @@ impl WhatIf {
         state.numbers.insert(id, number);
         let sender = watch::Sender::new(view.clone());
         state.operations.insert(number, Operation { request, view: sender, stop, head: None });
-        state.queue.push_back((number, job));
+        match job.what {
+            // Vehicles wait for it.
+            What::Route(_) => state.queue.push_front((number, job)),
+            What::Simulate { .. } => state.queue.push_back((number, job)),
+        }
         drop(state);
         self.work.notify_all();
         Ok(view)
     }
 
+    /// Reads a request, and tries it on the live network where it begins with that.
+    fn simulate(&self, request: &Request, now: Timestamp) -> Result<What, WhatIfError> {
+        let network = self.sources.network.clone().ok_or(WhatIfError::NoNetwork)?;
+        let (task, start, live) = match request.from() {
+            Moment::Live => {
+                let published = self.sources.published.load_full();
+                let situation = Situation::of(&published.twin, &network, now, &Assumptions::default());
+                // The cases only show that it can be done; they are made again when their turn comes.
+                let task = request.read_for(situation, &self.settings).map_err(WhatIfError::Wrong)?;
+                (task, now, Some(published.twin.clone()))
+            }
+            Moment::At(at) => {
+                let mut faults = Vec::new();
+                if at > now {
+                    let detail = format!("{at} has not come yet; it is {now}");
+                    faults.push(Fault { detail, pointer: Some("#/from/at".into()), ..Fault::default() });
+                }
+                match request.read() {
+                    Ok(task) if faults.is_empty() => (task, at, None),
+                    Ok(_) => return Err(WhatIfError::Wrong(faults)),
+                    Err(more) => {
+                        faults.extend(more);
+                        return Err(WhatIfError::Wrong(faults));
+                    }
+                }
+            }
+        };
+        Ok(What::Simulate { kind: request.kind(), task, start, live, network })
+    }
+
     /// The operation that was asked for with this key, if it was for the same.
-    fn known(&self, id: &OperationId, request: &Request) -> Result<Option<OperationView>, WhatIfError> {
+    fn known(&self, id: &OperationId, request: &Wanted) -> Result<Option<OperationView>, WhatIfError> {
         let state = self.state();
         let Some(operation) = state.numbers.get(id).and_then(|number| state.operations.get(number)) else {
             return Ok(None);
@@ -413,6 +508,22 @@ impl WhatIf {
         self.kept(id, File::Improvement)
     }
 
+    /// The routes that an operation found.
+    pub fn routes(&self, id: &OperationId) -> Result<RoutesView, WhatIfError> {
+        let (kind, state) = {
+            let view = self.follow(id)?;
+            let view = view.borrow();
+            (view.kind, view.state)
+        };
+        match (kind, state) {
+            (OperationKind::WhatIf | OperationKind::Improve, _) => Err(WhatIfError::NoRoutes(id.clone())),
+            (OperationKind::Routes, OperationState::Succeeded) => {
+                Ok(serde_json::from_slice(&self.shelf.read(id, File::Routes)?)?)
+            }
+            (OperationKind::Routes, state) => Err(WhatIfError::NoResult { id: id.clone(), state }),
+        }
+    }
+
     /// The same as a scenario.
     pub fn proposal(&self, id: &OperationId) -> Result<Vec<u8>, WhatIfError> {
         self.check_improvement(id)?;
@@ -448,7 +559,11 @@ impl WhatIf {
     }
 
     fn check_result(&self, id: &OperationId) -> Result<(), WhatIfError> {
-        let state = self.follow(id)?.borrow().state;
+        let view = self.follow(id)?.borrow().clone();
+        if view.kind == OperationKind::Routes {
+            return Err(WhatIfError::OnlyRoutes(id.clone()));
+        }
+        let state = view.state;
         if state == OperationState::Succeeded { Ok(()) } else { Err(WhatIfError::NoResult { id: id.clone(), state }) }
     }
 
@@ -491,17 +606,19 @@ impl WhatIf {
             let done = catch_unwind(AssertUnwindSafe(|| self.perform(number, &job)));
             let done = done.unwrap_or_else(|panic| Err(WhatIfError::Panicked(said(panic.as_ref()))));
             match done {
-                Ok(Some(head)) => {
-                    info!(id = %job.id, replications = head.replications, "what-if experiment done");
-                    let path = match job.kind {
-                        OperationKind::WhatIf => "",
-                        OperationKind::Improve => "/improvement",
+                Ok(Some(done)) => {
+                    info!(id = %job.id, "operation done");
+                    let (result, head) = match done {
+                        Done::Routes => (format!("/v1/routes/{}", job.id), None),
+                        Done::Result(head) if head.kind == OperationKind::Improve => {
+                            (format!("/v1/what-if/{}/improvement", job.id), Some(head))
+                        }
+                        Done::Result(head) => (format!("/v1/what-if/{}", job.id), Some(head)),
                     };
-                    let result = Some(format!("/v1/what-if/{}{path}", job.id));
-                    self.end(number, Some(head), |view| OperationView {
+                    self.end(number, head, |view| OperationView {
                         state: OperationState::Succeeded,
                         progress: 1.0,
-                        result,
+                        result: Some(result),
                         ..view
                     });
                 }
@@ -533,30 +650,34 @@ impl WhatIf {
     }
 
     /// `None` when it was called off.
-    fn perform(&self, number: u64, job: &Job) -> Result<Option<WhatIfHead>, WhatIfError> {
+    fn perform(&self, number: u64, job: &Job) -> Result<Option<Done>, WhatIfError> {
+        let (kind, task, start, live, network) = match &job.what {
+            What::Simulate { kind, task, start, live, network } => (*kind, task, *start, live, network),
+            What::Route(day) => return self.route(number, job, day),
+        };
         let rebuilt;
-        let twin = match &job.live {
+        let twin = match live {
             Some(twin) => twin,
             None => {
-                rebuilt = rebuild_at(self.sources.snapshots.as_ref(), &self.sources.journal, job.start, &job.stop)?;
+                rebuilt = rebuild_at(self.sources.snapshots.as_ref(), &self.sources.journal, start, &job.stop)?;
                 &rebuilt
             }
         };
-        let situation = Situation::of(twin, &job.network, job.start, &Assumptions::default());
+        let situation = Situation::of(twin, network, start, &Assumptions::default());
         let currency = situation.currency.clone();
         let mut progress = |Progress { done, of }: Progress| {
             // The rest is for the summary.
             let share = 0.95 * done as f64 / of.max(1) as f64;
             self.change(number, |view| view.progress = share);
         };
-        let done = job.task.perform(situation, &self.settings, &job.stop, &mut progress)?;
+        let done = task.perform(situation, &self.settings, &job.stop, &mut progress)?;
         let Some(work) = done else { return Ok(None) };
-        let plan = job.task.plan();
+        let plan = task.plan();
         let head = WhatIfHead {
             id: job.id.clone(),
             created_at: job.created_at,
             ended_at: self.sources.clock.now(),
-            start: job.start,
+            start,
             revision: Some(twin.revision),
             currency,
             days: plan.days,
@@ -564,7 +685,7 @@ impl WhatIf {
             replications: 0,
             seed: plan.seed,
             cases: Vec::new(),
-            kind: job.kind,
+            kind,
         };
         let summary = work.summary(head);
         for (file, language) in [(File::Report, PageLanguage::En), (File::ReportZh, PageLanguage::Zh)] {
@@ -581,7 +702,18 @@ impl WhatIf {
         self.shelf.write(&job.id, File::Series, &serde_json::to_vec(&summary.series)?)?;
         self.shelf.write(&job.id, File::Parts, &serde_json::to_vec(&summary.parts)?)?;
         self.shelf.write(&job.id, File::Result, &serde_json::to_vec(&summary.result)?)?;
-        Ok(Some(summary.result.head))
+        Ok(Some(Done::Result(summary.result.head)))
+    }
+
+    /// `None` when it was called off.
+    fn route(&self, number: u64, job: &Job, day: &Day) -> Result<Option<Done>, WhatIfError> {
+        let now = || self.sources.clock.now();
+        let stop = || job.stop.load(Ordering::Relaxed);
+        let progress = |share| self.change(number, |view| view.progress = share);
+        let found = day.solve(job.id.clone(), now, stop, progress).map_err(WhatIfError::Judged)?;
+        let Some(routes) = found else { return Ok(None) };
+        self.shelf.write(&job.id, File::Routes, &serde_json::to_vec(&routes)?)?;
+        Ok(Some(Done::Routes))
     }
 
     fn change(&self, number: u64, change: impl FnOnce(&mut OperationView)) {

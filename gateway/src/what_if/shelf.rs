@@ -4,7 +4,7 @@
 //! `{id}.operation.json` is written, durable, before a request is answered, and again when the operation has
 //! ended, after all files of its result.
 
-use super::work::Request;
+use super::Wanted;
 use crate::journal::{ReplaceError, replace};
 use crate::ports::Disk;
 use firmware_schemas::api::what_if::{OperationView, WhatIfHead};
@@ -40,11 +40,13 @@ pub enum File {
     Improvement,
     /// The same as a scenario.
     Proposal,
+    /// Routes.
+    Routes,
 }
 
 impl File {
     /// In the order in which they are removed: the operation last, so that the others are never without it.
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Result,
         Self::Parts,
         Self::Series,
@@ -53,6 +55,7 @@ impl File {
         Self::Table,
         Self::Improvement,
         Self::Proposal,
+        Self::Routes,
         Self::Operation,
     ];
 
@@ -67,6 +70,7 @@ impl File {
             Self::Table => ".csv",
             Self::Improvement => ".improvement.json",
             Self::Proposal => ".proposal.toml",
+            Self::Routes => ".routes.json",
         }
     }
 
@@ -82,7 +86,7 @@ pub struct Record {
     pub number: u64,
     /// What was asked for.
     #[serde(flatten)]
-    pub request: Request,
+    pub request: Wanted,
     /// How it stands.
     pub view: OperationView,
     /// What its result is about.

@@ -10,19 +10,16 @@ use firmware_schemas::api::Fault;
 use firmware_schemas::api::what_if::{
     ImproveRequest, ImprovementView, Moment, OperationKind, PageLanguage, WhatIfHead, WhatIfRequest,
 };
-use serde::{Deserialize, Serialize};
 use sim::experiment::{self, Kpi, Outcome, Plan, Progress, Selected};
 use sim::situation::Situation;
 use std::sync::atomic::AtomicBool;
 
-/// What is asked for, as it is kept.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// What is to be simulated.
+#[derive(Clone, Debug, PartialEq)]
 pub enum Request {
     /// What would be.
-    #[serde(rename = "request")]
     WhatIf(WhatIfRequest),
     /// Better levels.
-    #[serde(rename = "improve")]
     Improve(Box<ImproveRequest>),
 }
 

@@ -361,7 +361,7 @@ async fn remotely(
         None
     };
     let improvement = match request.kind() {
-        OperationKind::WhatIf => None,
+        OperationKind::WhatIf | OperationKind::Routes => None,
         OperationKind::Improve => Some(gateway.improvement(&operation.id).await?),
     };
     let proposal = match &improvement {

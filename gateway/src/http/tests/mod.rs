@@ -7,6 +7,7 @@ mod plane;
 mod problems;
 mod reads;
 mod replenishment;
+mod routes;
 mod serving;
 mod streams;
 mod webhooks;

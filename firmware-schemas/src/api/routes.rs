@@ -1,0 +1,258 @@
+//! Routes of the day over HTTP: what is asked for, and what is proposed.
+
+use crate::id::{OperationId, ShipmentId, SiteId, VehicleId};
+use crate::network::TemperatureClass;
+use crate::quantity::{Grams, Metres, MinorUnits, Position, Seconds, Timestamp};
+use alloc::string::String;
+use alloc::vec::Vec;
+use serde::{Deserialize, Serialize};
+
+/// Asks for routes of vehicles as they stand now.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RoutesRequest {
+    /// Only these vehicles; when empty, all on the road.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 2_000)))]
+    pub vehicles: Vec<VehicleId>,
+    /// Only vehicles that belong to one of these sites; when empty, to any.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 1_000)))]
+    pub homes: Vec<SiteId>,
+    /// Not these vehicles: what they carry waits until they run again.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 2_000)))]
+    pub without: Vec<VehicleId>,
+    /// Only these of the shipments that wait for a vehicle; when empty, all of them.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 10_000)))]
+    pub shipments: Vec<ShipmentId>,
+    /// Work that the twin does not know of.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(length(max = 10_000)))]
+    pub jobs: Vec<RouteJob>,
+    /// What driving costs.
+    #[serde(default)]
+    pub costs: RouteCosts,
+    /// How the way between two sites is known.
+    #[serde(default)]
+    pub ways: Ways,
+    /// Whether vehicles end where they belong; else at their last stop.
+    #[serde(default = "yes")]
+    pub return_home: bool,
+    /// When they must be back, seconds from now: 1 to 31 days.
+    #[serde(default = "a_day")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 2_678_400)))]
+    pub horizon_secs: u32,
+    /// How long to look for better routes, in seconds: 1 to 600.
+    #[serde(default = "some_seconds")]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1, max = 600)))]
+    pub search_secs: u32,
+    /// At most so many steps of the search; with the same seed, and if they end it, the same routes.
+    #[serde(default)]
+    #[cfg_attr(feature = "schema", schemars(range(min = 1)))]
+    pub iterations: Option<u64>,
+    /// Of the search's random numbers.
+    #[serde(default)]
+    pub seed: u64,
+}
+
+/// Goods to be taken from one site to another.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct RouteJob {
+    /// Its id, unlike that of any shipment.
+    pub id: ShipmentId,
+    /// Where it is fetched.
+    pub from: SiteId,
+    /// Where it goes.
+    pub to: SiteId,
+    /// How heavy it is.
+    pub mass_g: Grams,
+    /// How cold it must be kept.
+    #[serde(default = "dry")]
+    pub temperature: TemperatureClass,
+    /// It is ready then.
+    #[serde(default)]
+    pub not_before: Option<Timestamp>,
+    /// It should be there then; later costs `costs.late_per_hour_minor`.
+    #[serde(default)]
+    pub due_at: Option<Timestamp>,
+    /// Unloading takes so long.
+    #[serde(default = "a_quarter")]
+    #[cfg_attr(feature = "schema", schemars(range(max = 86_400)))]
+    pub service_secs: u32,
+    /// What is lost if it is not done today; when absent, it is done if it can be.
+    #[serde(default)]
+    pub prize_minor: Option<MinorUnits>,
+}
+
+/// What driving costs, in minor units of the network's currency.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct RouteCosts {
+    /// Of a vehicle that is used.
+    pub vehicle_minor: u32,
+    /// Of a kilometre.
+    pub per_km_minor: u32,
+    /// Of an hour between leaving and coming back.
+    pub per_hour_minor: u32,
+    /// Of an hour that a shipment is late.
+    pub late_per_hour_minor: u32,
+}
+
+impl Default for RouteCosts {
+    fn default() -> Self {
+        Self { vehicle_minor: 4_000, per_km_minor: 60, per_hour_minor: 2_500, late_per_hour_minor: 2_000 }
+    }
+}
+
+choice! {
+    /// How the way between two sites is known.
+    Ways {
+        /// Over the network's lanes on the road, in either direction; a great circle with a detour of 30 % where no
+        /// lanes join them.
+        Lanes,
+        /// Always a great circle with a detour of 30 %.
+        Straight,
+    }
+}
+
+#[allow(clippy::derivable_impls, reason = "the macro of choices has no default")]
+impl Default for Ways {
+    fn default() -> Self {
+        Self::Lanes
+    }
+}
+
+fn yes() -> bool {
+    true
+}
+fn dry() -> TemperatureClass {
+    TemperatureClass::Dry
+}
+fn a_day() -> u32 {
+    86_400
+}
+fn some_seconds() -> u32 {
+    5
+}
+fn a_quarter() -> u32 {
+    900
+}
+
+shape! {
+    /// Routes for vehicles as they stood.
+    RoutesView {
+        /// The operation that found them.
+        id: OperationId,
+        /// When the vehicles stood so.
+        at: Timestamp,
+        /// The journal's last record in the twin that was planned for.
+        revision: u64,
+        /// ISO 4217; money is in its minor unit.
+        currency: String,
+        /// What all of it costs: vehicles, ways, hours, lateness and what is lost.
+        cost_minor: MinorUnits,
+        /// Of all routes.
+        distance_m: Metres,
+        /// Of all routes, from leaving to the end.
+        duration_secs: Seconds,
+        /// Well to wheel, of all shipments.
+        co2e_g: u64,
+        /// One for each vehicle that is used.
+        routes: Vec<RouteView>,
+        /// What is not done, and why.
+        unserved: Vec<UnservedView>,
+        /// What each shipment gets.
+        shipments: Vec<RoutedView>,
+        /// Steps of the search.
+        iterations: u64,
+    }
+}
+shape! {
+    /// What one vehicle does.
+    RouteView {
+        /// Which.
+        vehicle: VehicleId,
+        /// Where it stands.
+        from: Position,
+        /// When it leaves.
+        leave_at: Timestamp,
+        /// When it is done.
+        end_at: Timestamp,
+        /// Its way.
+        distance_m: Metres,
+        /// The most that is on board at a time.
+        load_max_g: Grams,
+        /// What it can carry.
+        capacity_g: Grams,
+        /// Where it goes, in order.
+        stops: Vec<RouteStopView>,
+    }
+}
+shape! {
+    /// Where a vehicle stops.
+    RouteStopView {
+        /// Where.
+        site: SiteId,
+        /// When it comes.
+        arrive_at: Timestamp,
+        /// When it leaves.
+        leave_at: Timestamp,
+        /// What it takes in.
+        load: Vec<ShipmentId>,
+        /// What it hands over.
+        unload: Vec<ShipmentId>,
+    }
+}
+shape! {
+    /// What a shipment gets.
+    RoutedView {
+        /// Which.
+        shipment: ShipmentId,
+        /// By which vehicle.
+        vehicle: VehicleId,
+        /// Where it goes.
+        to: SiteId,
+        /// When it is there.
+        arrive_at: Timestamp,
+        /// When it should be.
+        due_at: Option<Timestamp>,
+        /// How much later that is.
+        late_secs: Seconds,
+        /// Its mass over the way from where it is to where it goes, times a factor of the vehicle's kind, well to wheel.
+        co2e_g: u64,
+    }
+}
+choice! {
+    /// Why something is not done.
+    UnservedReason {
+        /// Heavier than any of the vehicles can carry.
+        TooHeavy,
+        /// None of the vehicles keeps it cold enough.
+        NoTemperature,
+        /// No way leads there.
+        NoWay,
+        /// Even alone in a vehicle it could not be done in time.
+        NoTime,
+        /// It costs more than is lost without it.
+        NotWorthIt,
+        /// It is on board of a vehicle that may not be used.
+        OnBoard,
+        /// It fits in a vehicle by itself, and beside the rest no room or time is left.
+        NoRoom,
+    }
+}
+shape! {
+    /// Something that is not done.
+    UnservedView {
+        /// Which.
+        shipment: ShipmentId,
+        /// Why.
+        reason: UnservedReason,
+    }
+}

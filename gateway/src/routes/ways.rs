@@ -1,0 +1,97 @@
+//! Where vehicles and goods are, as numbers, and how far it is between them.
+
+use ::twin::Twin;
+use ::twin::state::SiteIdx;
+use firmware_schemas::api::routes::Ways;
+use firmware_schemas::id::SiteId;
+use firmware_schemas::network::Mode;
+use firmware_schemas::quantity::Position;
+use routing::problem::{MAX_ENTRY, Travel};
+use routing::{Arc, LaneGraph, LatLon, distance_m};
+use std::collections::BTreeMap;
+
+/// The speed that durations are written for; vehicles with another have a share of it.
+pub(super) const SPEED_M_PER_H: u32 = 60_000;
+/// How much longer roads are than great circles, in thousandths (Ballou, Rahardja, Sakai 2002 measured 1.2 to 1.5).
+const DETOUR: u64 = 1_300;
+
+/// Sites, and points where vehicles are under way.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Places {
+    site: Vec<Option<SiteIdx>>,
+    name: Vec<Option<SiteId>>,
+    at: Vec<LatLon>,
+    by_site: BTreeMap<SiteIdx, usize>,
+}
+
+impl Places {
+    /// The number of a site, which is given one if it has none.
+    pub(super) fn site(&mut self, twin: &Twin, site: SiteIdx) -> usize {
+        if let Some(known) = self.by_site.get(&site) {
+            return *known;
+        }
+        let spec = &twin.sites[site.at()].spec;
+        let number = self.add(Some(site), Some(spec.site.clone()), spec.position);
+        self.by_site.insert(site, number);
+        number
+    }
+
+    /// The number of a point.
+    pub(super) fn point(&mut self, position: Position) -> usize {
+        self.add(None, None, position)
+    }
+
+    fn add(&mut self, site: Option<SiteIdx>, name: Option<SiteId>, position: Position) -> usize {
+        self.site.push(site);
+        self.name.push(name);
+        self.at.push(LatLon { lat: position.lat(), lon: position.lon() });
+        self.at.len() - 1
+    }
+
+    /// The number of a site that has one.
+    pub(super) fn of(&self, site: SiteIdx) -> usize {
+        self.by_site.get(&site).copied().unwrap_or_default()
+    }
+
+    /// The site with this number; stops are always at sites.
+    pub(super) fn name(&self, number: usize) -> SiteId {
+        self.name[number].clone().unwrap_or_else(|| unreachable!("nothing is fetched or brought on the way"))
+    }
+
+    /// Lengths in metres and times in seconds between all of them.
+    pub(super) fn travel(&self, twin: &Twin, ways: Ways) -> Travel {
+        let n = self.at.len();
+        let mut distance = vec![0; n * n];
+        let roads = match ways {
+            Ways::Lanes => roads(twin),
+            Ways::Straight => None,
+        };
+        for from in 0..n {
+            let tree = match (&roads, self.site[from]) {
+                (Some(roads), Some(site)) => Some(roads.shortest_from(site.0)),
+                _ => None,
+            };
+            for to in (0..n).filter(|to| *to != from) {
+                let along = tree.as_ref().zip(self.site[to]).and_then(|(tree, site)| tree.total(site.0));
+                let straight = || distance_m(self.at[from], self.at[to]) * DETOUR / 1_000;
+                let metres = along.unwrap_or_else(straight);
+                distance[from * n + to] = i64::try_from(metres).unwrap_or(MAX_ENTRY).min(MAX_ENTRY);
+            }
+        }
+        let secs = |metres: &i64| (metres * 3_600 + i64::from(SPEED_M_PER_H) - 1) / i64::from(SPEED_M_PER_H);
+        let duration = distance.iter().map(secs).collect();
+        Travel::Matrix { n, distance, duration: Some(duration) }
+    }
+}
+
+/// Lanes on the road, which can be driven either way.
+fn roads(twin: &Twin) -> Option<LaneGraph> {
+    let mut arcs = Vec::new();
+    for lane in twin.lanes.iter().filter(|lane| lane.mode == Mode::Road) {
+        let (Some(from), Some(to)) = (twin.site_by_id.get(&lane.from), twin.site_by_id.get(&lane.to)) else { continue };
+        let weight = lane.distance_m.0;
+        arcs.push(Arc { from: from.0, to: to.0, weight });
+        arcs.push(Arc { from: to.0, to: from.0, weight });
+    }
+    LaneGraph::new(u32::try_from(twin.sites.len()).ok()?, &arcs).ok()
+}
