@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 const METRES_PER_DEGREE: f64 = crate::EARTH_RADIUS_M * std::f64::consts::PI / 180.0;
 
 /// Segments on both sides of where a vehicle was that are looked at first.
-const AROUND: usize = 2;
+const AROUND: usize = 1;
 
 /// Beyond so many metres from them, all segments are looked at.
 const LOST_M: f64 = 2_000.0;
@@ -29,11 +29,18 @@ const LOST_M: f64 = 2_000.0;
 /// A way as vehicles follow it. Longitudes go on beyond ±180 inside, so that the date line is no edge.
 #[derive(Clone, Debug)]
 pub struct Line {
-    points: Vec<[f64; 2]>,
-    /// By segment: metres per degree of longitude at its middle.
-    wide: Vec<f64>,
-    /// Metres from the beginning to each point.
-    along: Vec<f64>,
+    /// One more than there are segments. What belongs to a segment lies together: a fleet is larger than a cache.
+    points: Vec<Point>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Point {
+    lat: f64,
+    lon: f64,
+    /// Metres from the beginning.
+    along: f64,
+    /// Metres in a degree of longitude at the middle of the segment that begins here.
+    wide: f64,
 }
 
 /// Where a vehicle is on its way.
@@ -54,53 +61,52 @@ impl Line {
         if places.len() < 2 || !places.iter().all(on_earth) {
             return None;
         }
-        let mut points: Vec<[f64; 2]> = Vec::with_capacity(places.len());
+        let mut points: Vec<Point> = Vec::with_capacity(places.len());
         for place in places {
-            let last = points.last().map_or(place.lon, |p| p[1]);
-            points.push([place.lat, last + turned(place.lon - last)]);
+            let last = points.last().map_or(place.lon, |p| p.lon);
+            points.push(Point { lat: place.lat, lon: last + turned(place.lon - last), along: 0.0, wide: 0.0 });
         }
-        let mut along = vec![0.0];
-        let mut wide = Vec::with_capacity(points.len() - 1);
-        for pair in points.windows(2) {
-            let middle = (pair[0][0] + pair[1][0]) / 2.0;
-            let metres = METRES_PER_DEGREE * libm::cos(middle.to_radians());
-            let (x, y) = ((pair[1][1] - pair[0][1]) * metres, (pair[1][0] - pair[0][0]) * METRES_PER_DEGREE);
-            wide.push(metres);
-            along.push(along[along.len() - 1] + (x * x + y * y).sqrt());
+        for i in 1..points.len() {
+            let (from, to) = (points[i - 1], points[i]);
+            let wide = METRES_PER_DEGREE * libm::cos(((from.lat + to.lat) / 2.0).to_radians());
+            let (x, y) = ((to.lon - from.lon) * wide, (to.lat - from.lat) * METRES_PER_DEGREE);
+            points[i - 1].wide = wide;
+            points[i].along = from.along + (x * x + y * y).sqrt();
         }
-        Some(Self { points, wide, along })
+        Some(Self { points })
     }
 
     /// Metres.
     pub fn length_m(&self) -> f64 {
-        self.along[self.along.len() - 1]
+        self.points[self.points.len() - 1].along
     }
 
     /// Where a vehicle is that was there last. Near its last place a few segments are looked at, all of them only if
     /// it is far from those.
     pub fn progress(&self, last: Progress, place: LatLon) -> Progress {
-        let n = self.wide.len();
+        let n = self.points.len() - 1;
         let at = (last.segment as usize).min(n - 1);
         let near = self.nearest(at.saturating_sub(AROUND)..(at + AROUND + 1).min(n), place);
         if near.off_m <= LOST_M { near } else { self.nearest(0..n, place) }
     }
 
     fn nearest(&self, segments: std::ops::Range<usize>, place: LatLon) -> Progress {
-        let mut best = Progress { off_m: f64::INFINITY, ..Progress::default() };
-        for s in segments {
-            let ([lat, lon], wide) = (self.points[s], self.wide[s]);
-            let next = self.points[s + 1];
-            let (bx, by) = ((next[1] - lon) * wide, (next[0] - lat) * METRES_PER_DEGREE);
-            let (px, py) = (turned(place.lon - lon) * wide, (place.lat - lat) * METRES_PER_DEGREE);
+        let (mut best, mut least) = (Progress::default(), f64::INFINITY);
+        for (s, pair) in segments.clone().zip(self.points[segments.start..=segments.end].windows(2)) {
+            let (from, to) = (pair[0], pair[1]);
+            let (bx, by) = ((to.lon - from.lon) * from.wide, (to.lat - from.lat) * METRES_PER_DEGREE);
+            let (px, py) = (turned(place.lon - from.lon) * from.wide, (place.lat - from.lat) * METRES_PER_DEGREE);
             let square = bx * bx + by * by;
             let share = if square > 0.0 { ((px * bx + py * by) / square).clamp(0.0, 1.0) } else { 0.0 };
             let (dx, dy) = (px - share * bx, py - share * by);
-            let off_m = (dx * dx + dy * dy).sqrt();
-            if off_m < best.off_m {
-                let along_m = self.along[s] + share * (self.along[s + 1] - self.along[s]);
-                best = Progress { along_m, off_m, segment: s as u32 };
+            let off_square = dx * dx + dy * dy;
+            if off_square < least {
+                least = off_square;
+                best =
+                    Progress { along_m: from.along + share * (to.along - from.along), off_m: 0.0, segment: s as u32 };
             }
         }
+        best.off_m = least.sqrt();
         best
     }
 }
@@ -142,12 +148,38 @@ impl Recent {
 #[derive(Clone, Debug, Default)]
 pub struct Speeds {
     seen: BTreeMap<(u32, Option<u32>, Option<u8>), Recent>,
-    /// By class and lane: ratios of the 24 hours, ready to be looked up.
-    table: BTreeMap<(u32, u32), [f64; 24]>,
-    by_class: BTreeMap<u32, f64>,
+    row_of: BTreeMap<(u32, u32), u32>,
+    rows: Vec<Row>,
+    /// By class.
+    class_of: BTreeMap<u32, u32>,
+    classes: Vec<f32>,
+}
+
+/// The ratios of a class and lane, ready to be looked up.
+#[derive(Clone, Debug)]
+struct Row {
+    hours: [f32; 24],
+    class: u32,
+    /// Whether anything was seen of the lane itself.
+    is_own: bool,
 }
 
 impl Speeds {
+    /// The row of a class and lane, which may be new.
+    fn row(&mut self, class: u32, lane: u32) -> u32 {
+        let next = self.classes.len() as u32;
+        let class_at = *self.class_of.entry(class).or_insert(next);
+        if class_at == next {
+            self.classes.push(1.0);
+        }
+        let next = self.rows.len() as u32;
+        let row = *self.row_of.entry((class, lane)).or_insert(next);
+        if row == next {
+            self.rows.push(Row { hours: [1.0; 24], class: class_at, is_own: false });
+        }
+        row
+    }
+
     /// Takes in that a lane took `actual_secs` where `expected_secs` are written, for a vehicle that entered it in
     /// this hour of the day. What is not above 0 is passed over; ratios are kept within 1/20 to 20.
     pub fn learn(&mut self, class: u32, lane: u32, hour: u8, expected_secs: f64, actual_secs: f64) {
@@ -160,30 +192,31 @@ impl Speeds {
         for key in [(class, Some(lane), Some(hour)), (class, Some(lane), None), (class, None, None)] {
             self.seen.entry(key).or_default().learn(ratio, REMEMBERED);
         }
+        let row = self.row(class, lane) as usize;
         let enough = |key: &(u32, Option<u32>, Option<u8>)| {
-            self.seen.get(key).filter(|r| r.values.len() >= ENOUGH).map(|r| r.median)
+            self.seen.get(key).filter(|r| r.values.len() >= ENOUGH).map(|r| r.median as f32)
         };
         let of_class = enough(&(class, None, None)).unwrap_or(1.0);
-        let of_lane = enough(&(class, Some(lane), None)).unwrap_or(of_class);
-        let hours = std::array::from_fn(|h| enough(&(class, Some(lane), Some(h as u8))).unwrap_or(of_lane));
-        self.by_class.insert(class, of_class);
-        self.table.insert((class, lane), hours);
+        let of_lane = enough(&(class, Some(lane), None));
+        let hours =
+            std::array::from_fn(|h| enough(&(class, Some(lane), Some(h as u8))).or(of_lane).unwrap_or(of_class));
+        let known = &mut self.rows[row];
+        (known.hours, known.is_own) = (hours, of_lane.is_some());
+        self.classes[known.class as usize] = of_class;
     }
 
     /// How many times longer than it is written a lane takes; 1 where nothing is known.
     pub fn ratio(&self, class: u32, lane: u32, hour: u8) -> f64 {
-        match self.table.get(&(class, lane)) {
-            Some(hours) => hours[usize::from(hour % 24)],
-            None => self.by_class.get(&class).copied().unwrap_or(1.0),
+        match self.row_of.get(&(class, lane)) {
+            Some(&row) => self.at(row, usize::from(hour % 24)),
+            None => self.class_of.get(&class).map_or(1.0, |&c| f64::from(self.classes[c as usize])),
         }
     }
 
-    /// All 24 ratios of a lane.
-    pub fn hours(&self, class: u32, lane: u32) -> [f64; 24] {
-        self.table
-            .get(&(class, lane))
-            .copied()
-            .unwrap_or_else(|| [self.by_class.get(&class).copied().unwrap_or(1.0); 24])
+    #[inline]
+    fn at(&self, row: u32, hour: usize) -> f64 {
+        let row = &self.rows[row as usize];
+        f64::from(if row.is_own { row.hours[hour] } else { self.classes[row.class as usize] })
     }
 }
 
@@ -203,33 +236,25 @@ pub struct TripLane {
 /// A trip to a place: its line, and the lanes it is made of.
 #[derive(Clone, Debug)]
 pub struct Trip {
-    class: u32,
     line: Line,
+    /// Lanes, with their number replaced by their row in the speeds.
     lanes: Vec<TripLane>,
-    /// By lane: ratios of the 24 hours, as they were when [`Trip::refresh`] was called last.
-    hours: Vec<[f64; 24]>,
 }
 
 /// Seconds since midnight in the zone that hours are counted in: where a day begins is the caller's.
 pub type SecondOfDay = u32;
 
 impl Trip {
-    /// `None` if there is no lane, lanes do not go forward, or a number is below 0 or none.
-    pub fn new(class: u32, line: Line, lanes: Vec<TripLane>, speeds: &Speeds) -> Option<Self> {
+    /// `None` if there is no lane, lanes do not go forward, or a number is below 0 or none. The trip belongs to these
+    /// speeds, and follows what they learn.
+    pub fn new(class: u32, line: Line, mut lanes: Vec<TripLane>, speeds: &mut Speeds) -> Option<Self> {
         let good = |l: &TripLane| l.secs >= 0.0 && l.secs.is_finite() && l.stop_secs >= 0.0 && l.stop_secs.is_finite();
         let forward = lanes.windows(2).all(|w| w[0].ends_at_m <= w[1].ends_at_m);
         if lanes.is_empty() || !forward || !lanes.iter().all(good) || lanes[0].ends_at_m.is_nan() {
             return None;
         }
-        let mut trip = Self { class, line, lanes, hours: Vec::new() };
-        trip.refresh(speeds);
-        Some(trip)
-    }
-
-    /// Takes over what was learnt since.
-    pub fn refresh(&mut self, speeds: &Speeds) {
-        self.hours.clear();
-        self.hours.extend(self.lanes.iter().map(|l| speeds.hours(self.class, l.lane)));
+        lanes.iter_mut().for_each(|l| l.lane = speeds.row(class, l.lane));
+        Some(Self { line, lanes })
     }
 
     /// The line.
@@ -239,17 +264,17 @@ impl Trip {
 
     /// Seconds until the end for a vehicle so many metres along: what is left of its lane, and the lanes after it,
     /// each at the ratio of the hour in which it is entered.
-    pub fn remaining_secs(&self, along_m: f64, now: SecondOfDay) -> f64 {
+    pub fn remaining_secs(&self, along_m: f64, now: SecondOfDay, speeds: &Speeds) -> f64 {
         let mut began = 0.0;
         let mut secs = 0.0;
         let last = self.lanes.len() - 1;
-        for (i, (lane, hours)) in self.lanes.iter().zip(&self.hours).enumerate() {
+        for (i, lane) in self.lanes.iter().enumerate() {
             let ends = lane.ends_at_m;
             if along_m < ends || (i == last && along_m <= ends) {
                 let length = ends - began;
                 let share = if length > 0.0 { ((ends - along_m.max(began)) / length).clamp(0.0, 1.0) } else { 0.0 };
-                let hour = ((f64::from(now) + secs) / 3_600.0) as u64 % 24;
-                secs += lane.secs * share * hours[hour as usize];
+                let hour = (f64::from(now) + secs) as u32 / 3_600 % 24;
+                secs += lane.secs * share * speeds.at(lane.lane, hour as usize);
                 if i < last {
                     secs += lane.stop_secs;
                 }
@@ -348,9 +373,15 @@ pub struct Eta {
 }
 
 /// Takes a position in and gives progress and ETA.
-pub fn update(trip: &Trip, last: Progress, place: LatLon, now: SecondOfDay, misses: &Misses) -> (Progress, Eta) {
+pub fn update(
+    trip: &Trip,
+    last: Progress,
+    place: LatLon,
+    now: SecondOfDay,
+    (speeds, misses): (&Speeds, &Misses),
+) -> (Progress, Eta) {
     let progress = trip.line.progress(last, place);
-    let secs = trip.remaining_secs(progress.along_m, now);
+    let secs = trip.remaining_secs(progress.along_m, now, speeds);
     let (earliest_secs, latest_secs) = misses.interval(secs);
     (progress, Eta { secs, earliest_secs, latest_secs })
 }
@@ -365,7 +396,7 @@ mod tests {
         LatLon { lat, lon }
     }
 
-    fn trip(speeds: &Speeds) -> Trip {
+    fn trip(speeds: &mut Speeds) -> Trip {
         let line = Line::new(&[at(50.0, 10.0), at(50.0, 10.5), at(50.0, 11.0)]).expect("a line");
         let half = line.length_m() / 2.0;
         let lane = |lane, ends_at_m| TripLane { lane, ends_at_m, secs: 1_800.0, stop_secs: 600.0 };
@@ -373,20 +404,20 @@ mod tests {
     }
 
     #[track_caller]
-    fn check(speeds: &Speeds, lon: f64, now: SecondOfDay, expected_secs: f64) {
+    fn check(speeds: &mut Speeds, lon: f64, now: SecondOfDay, expected_secs: f64) {
         let trip = trip(speeds);
-        let (progress, eta) = update(&trip, Progress::default(), at(50.001, lon), now, &Misses::new(0.8));
+        let (progress, eta) = update(&trip, Progress::default(), at(50.001, lon), now, (speeds, &Misses::new(0.8)));
         assert!((eta.secs - expected_secs).abs() < 1.0, "{eta:?} {progress:?}");
         assert!((progress.off_m - 111.2).abs() < 0.5, "{progress:?}");
     }
 
     #[test]
     fn what_is_left_takes_what_is_written_and_the_stops_between() {
-        let speeds = Speeds::default();
-        check(&speeds, 10.0, 0, 1_800.0 + 600.0 + 1_800.0);
-        check(&speeds, 10.25, 0, 900.0 + 600.0 + 1_800.0);
-        check(&speeds, 10.75, 0, 900.0);
-        check(&speeds, 11.0, 0, 0.0);
+        let mut speeds = Speeds::default();
+        check(&mut speeds, 10.0, 0, 1_800.0 + 600.0 + 1_800.0);
+        check(&mut speeds, 10.25, 0, 900.0 + 600.0 + 1_800.0);
+        check(&mut speeds, 10.75, 0, 900.0);
+        check(&mut speeds, 11.0, 0, 0.0);
     }
 
     #[test]
@@ -397,7 +428,7 @@ mod tests {
             speeds.learn(0, 8, 9, 100.0, 50.0);
         }
         // Lane 7 is entered before nine, lane 8 after.
-        check(&speeds, 10.0, 8 * 3_600 + 1_800, 3_600.0 + 600.0 + 900.0);
+        check(&mut speeds, 10.0, 8 * 3_600 + 1_800, 3_600.0 + 600.0 + 900.0);
         assert_eq!((speeds.ratio(0, 7, 3), speeds.ratio(1, 7, 8), speeds.ratio(0, 9, 0)), (2.0, 1.0, 1.25));
         speeds.learn(0, 7, 8, 0.0, 5.0);
         speeds.learn(0, 7, 8, 5.0, f64::NAN);
@@ -418,10 +449,10 @@ mod tests {
     fn nothing_that_is_no_trip_is_one() {
         let line = || Line::new(&[at(0.0, 0.0), at(0.0, 1.0)]).expect("a line");
         let lane = TripLane { lane: 0, ends_at_m: 5.0, secs: 1.0, stop_secs: 0.0 };
-        let none = Speeds::default();
-        assert!(Trip::new(0, line(), vec![], &none).is_none());
-        assert!(Trip::new(0, line(), vec![lane, TripLane { ends_at_m: 4.0, ..lane }], &none).is_none());
-        assert!(Trip::new(0, line(), vec![TripLane { secs: -1.0, ..lane }], &none).is_none());
+        let mut none = Speeds::default();
+        assert!(Trip::new(0, line(), vec![], &mut none).is_none());
+        assert!(Trip::new(0, line(), vec![lane, TripLane { ends_at_m: 4.0, ..lane }], &mut none).is_none());
+        assert!(Trip::new(0, line(), vec![TripLane { secs: -1.0, ..lane }], &mut none).is_none());
         assert!(Line::new(&[at(0.0, 0.0)]).is_none() && Line::new(&[at(0.0, 0.0), at(f64::NAN, 0.0)]).is_none());
     }
 
@@ -488,10 +519,11 @@ mod tests {
 
         #[test]
         fn who_has_come_further_has_less_to_go(a in 0.0..1.0_f64, b in 0.0..1.0_f64, now in 0_u32..86_400) {
-            let trip = trip(&Speeds::default());
+            let mut speeds = Speeds::default();
+            let trip = trip(&mut speeds);
             let length = trip.line().length_m();
             let (near, far) = (a.min(b) * length, a.max(b) * length);
-            prop_assert!(trip.remaining_secs(far, now) <= trip.remaining_secs(near, now));
+            prop_assert!(trip.remaining_secs(far, now, &speeds) <= trip.remaining_secs(near, now, &speeds));
         }
     }
 }

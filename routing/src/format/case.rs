@@ -2,6 +2,7 @@
 
 use super::Instance;
 use crate::LatLon;
+use crate::check::Reason;
 use crate::plan::{Part, Visit};
 use crate::problem::{Problem, Task, Travel};
 
@@ -60,6 +61,17 @@ impl Case {
     /// The id of a visited stop.
     pub fn id(&self, visit: Visit) -> u64 {
         self.labels.jobs[visit.job][usize::from(visit.part == Part::Delivery)]
+    }
+
+    /// A reason with its costs in the file's money.
+    pub fn reason(&self, reason: &Reason) -> Reason {
+        match reason {
+            Reason::NotWorthIt { adds, prize } => {
+                Reason::NotWorthIt { adds: self.cost(*adds), prize: self.cost(*prize) }
+            }
+            Reason::Overlooked { adds } => Reason::Overlooked { adds: self.cost(*adds) },
+            other => other.clone(),
+        }
     }
 
     /// A cost in the file's money, rounded to nearest.

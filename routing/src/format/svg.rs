@@ -153,9 +153,12 @@ fn head(out: &mut String, case: &Case, plan: &Plan) {
     writeln!(
         out,
         "<text x=\"{MARGIN}\" y=\"28\" font-size=\"18\" font-weight=\"600\">{}</text>\n\
-         <text x=\"{MARGIN}\" y=\"48\" fill=\"#555\">{} routes · {} stops{unserved} · cost {} · distance {}</text>",
+         <text x=\"{MARGIN}\" y=\"48\" fill=\"#555\">{} · {} stops{unserved} · cost {} · distance {}</text>",
         escaped(name),
-        plan.routes.len(),
+        match plan.routes.len() {
+            1 => "1 route".to_owned(),
+            n => format!("{n} routes"),
+        },
         plan.routes.iter().map(|r| r.visits.len()).sum::<usize>(),
         grouped(case.cost(totals.cost)),
         grouped(distance),

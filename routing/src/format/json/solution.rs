@@ -143,7 +143,7 @@ pub fn write_solution(case: &Case, plan: &Plan) -> Result<String, Vec<Violation>
                 description: &case.labels.descriptions[job][usize::from(visit.part == Part::Delivery)],
                 place: place(case, crate::check::location(problem, visit)),
                 reason: reason.code(),
-                reason_text: reason.to_string(),
+                reason_text: case.reason(reason).to_string(),
             });
         }
     }
