@@ -47,8 +47,15 @@ pub mod check;
 pub mod format;
 pub mod search;
 
+pub mod emissions;
+pub mod eta;
+
 mod great_circle;
 mod lane_graph;
+pub mod lane_ways;
+#[cfg(feature = "osm")]
+pub mod roads;
+pub mod sea;
 
 pub use great_circle::{EARTH_RADIUS_M, LatLon, Nearest, Polyline, distance_m};
 pub use lane_graph::{Arc, GraphError, LaneGraph, Path, ShortestTree};

@@ -14,6 +14,7 @@ mod influx;
 mod network;
 mod order;
 mod replenish;
+mod route;
 mod serve;
 mod stock;
 mod verify;
@@ -100,6 +101,9 @@ enum Command {
     /// What to order, how much, from where, and why.
     #[command(subcommand)]
     Replenish(replenish::Command),
+    /// Who drives where: solve, judge and draw routing problems from files.
+    #[command(subcommand)]
+    Route(route::Command),
     /// What will be asked for.
     #[command(subcommand)]
     Forecast(forecast::Command),
@@ -152,6 +156,7 @@ pub(crate) fn run() -> ExitCode {
         Command::Order(command) => order::run(&configured, &command),
         Command::Stock(command) => stock::run(&configured, &command),
         Command::Replenish(command) => replenish::run(&configured, &command),
+        Command::Route(command) => route::run(&configured, &command),
         Command::Forecast(command) => forecast::run(&configured, &command),
         Command::Import(command) => import::run(&configured, &command),
         #[cfg(feature = "influxdb2")]

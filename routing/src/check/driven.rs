@@ -266,3 +266,55 @@ fn together(problem: &Problem, r: usize, route: &Route, (from, to): (usize, usiz
         look(&aboard, from + i, out);
     }
 }
+
+/// A leg of a route: from where to where, and whose goods are aboard.
+pub(crate) struct Leg {
+    pub(crate) from: usize,
+    pub(crate) to: usize,
+    /// Jobs of which the amount is aboard.
+    pub(crate) aboard: Vec<usize>,
+    /// Jobs of which is aboard what was taken along.
+    pub(crate) collected: Vec<usize>,
+}
+
+/// All legs of a route.
+pub(crate) fn legs(problem: &Problem, route: &Route) -> Vec<Leg> {
+    let vehicle = &problem.vehicles()[route.vehicle];
+    let delivers = |job: usize| matches!(problem.jobs()[job].task, Task::Delivery(_));
+    let mut trips = trips(route).into_iter();
+    let mut loaded = || {
+        let (from, to) = trips.next().unwrap_or((0, 0));
+        route.visits[from..to].iter().map(|v| v.job).filter(|&j| delivers(j)).collect::<Vec<_>>()
+    };
+    let mut out: Vec<Leg> = Vec::new();
+    let mut at = start_at(problem, vehicle.start);
+    let (mut aboard, mut collected) = (loaded(), Vec::new());
+    let mut go = |at: &mut Option<usize>, to: Option<usize>, aboard: &[usize], collected: &[usize]| {
+        if let (Some(from), Some(to)) = (*at, to) {
+            out.push(Leg { from, to, aboard: aboard.to_vec(), collected: collected.to_vec() });
+        }
+        *at = to.or(*at);
+    };
+    for position in 0..=route.visits.len() {
+        for pause in route.pauses.iter().filter(|p| p.before == position) {
+            if let PauseKind::Reload(depot) = pause.kind {
+                go(&mut at, Some(problem.depots()[depot].location), &aboard, &collected);
+                (aboard, collected) = (loaded(), Vec::new());
+            }
+        }
+        let Some(&visit) = route.visits.get(position) else { break };
+        go(&mut at, Some(stop_of(problem, visit).location), &aboard, &collected);
+        let job = &problem.jobs()[visit.job];
+        match (&job.task, visit.part) {
+            (Task::Pickup(_), _) | (_, Part::Pickup) => aboard.push(visit.job),
+            _ => {
+                aboard.retain(|&j| j != visit.job);
+                if !job.rules.collects.is_empty() {
+                    collected.push(visit.job);
+                }
+            }
+        }
+    }
+    go(&mut at, start_at(problem, vehicle.end), &aboard, &collected);
+    out
+}

@@ -7,8 +7,11 @@ mod driven;
 mod schedule;
 #[cfg(test)]
 mod tests;
+mod unserved;
 
+pub(crate) use driven::legs;
 pub use schedule::{PauseTimes, Schedule, StopTimes, schedule};
+pub use unserved::{Reason, reasons};
 
 use crate::plan::{Part, Plan, Route, Totals, Visit};
 use crate::problem::{NO_WAY, Problem, Task, Terminal};
@@ -229,6 +232,25 @@ pub fn check_claim(problem: &Problem, plan: &Plan, claimed: Totals) -> Result<()
     if out.is_empty() { Ok(()) } else { Err(out) }
 }
 
+/// What routes cost, whatever else a plan of them may lack.
+pub(crate) fn cost_of_routes(problem: &Problem, plan: &Plan) -> Totals {
+    let mut totals = Totals::default();
+    for (r, route) in plan.routes.iter().enumerate() {
+        drive(problem, r, route, &mut totals, &mut Vec::new());
+    }
+    totals
+}
+
+/// The trips of a route: position of the first visit, and one after the last.
+pub(crate) fn trips(route: &Route) -> Vec<(usize, usize)> {
+    driven::trips(route)
+}
+
+/// Where a visit is, which exists.
+pub(crate) fn location(problem: &Problem, visit: Visit) -> usize {
+    schedule::stop_of(problem, visit).location
+}
+
 fn exists(problem: &Problem, visit: Visit) -> bool {
     problem.jobs().get(visit.job).is_some_and(|job| match job.task {
         Task::Delivery(_) | Task::Pickup(_) => visit.part == Part::Service,
@@ -378,6 +400,7 @@ fn under_rules(problem: &Problem, r: usize, route: &Route, totals: &mut Totals, 
     totals.duration += duration;
     totals.soft_cost += soft_cost;
     totals.cost += vehicle.fixed_cost + vehicle.distance_cost * distance + vehicle.time_cost * duration + soft_cost;
+    totals.cost += vehicle.rules.driving_cost * driving;
 }
 
 impl Violation {

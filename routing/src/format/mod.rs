@@ -6,21 +6,32 @@
 //! | Solomon, Gehring and Homberger | [`read_solomon`] | capacity and time windows |
 //! | Li and Lim | [`read_li_lim`] | pickup and delivery with time windows |
 //! | `.sol` | [`Instance::read_sol`], [`Instance::write_sol`] | CVRPLIB's solutions |
+//! | JSON | [`read_json`], [`write_solution`], [`JsonPlan::read`] | VROOM's users, and more: see `docs/routing.md` |
+//! | GeoJSON, SVG | [`write_geojson`], [`write_svg`] | plans on a map, plans as a picture |
 //!
 //! A reader takes no more memory than a fixed multiple of the text it was given, whatever the text says about
 //! its own size. Errors name line (from 1) and field.
 
+mod case;
+mod geojson;
+mod json;
 mod li_lim;
+mod money;
 mod number;
 mod sol;
 mod solomon;
+mod svg;
 #[cfg(test)]
 mod tests;
 mod vrplib;
 
+pub use case::{Case, Labels, Places};
+pub use geojson::{NoPlaces, write_geojson};
+pub use json::{Fault, JsonError, JsonPlan, read_json, write_solution};
 pub use li_lim::read_li_lim;
 pub use sol::SolText;
 pub use solomon::read_solomon;
+pub use svg::write_svg;
 pub use vrplib::read_vrplib;
 
 use crate::plan::Visit;

@@ -38,6 +38,8 @@ pub struct VehicleRules {
     pub max_stops: Option<u32>,
     /// The longest time at the wheel: without waiting, service, breaks and reloads.
     pub max_driving: Option<i64>,
+    /// Cost of a unit of time at the wheel.
+    pub driving_cost: i64,
     /// Index of its profile of speed; `None`: durations are as they are written.
     pub speed: Option<usize>,
 }

@@ -285,6 +285,7 @@ fn vehicle(spec: &Spec, i: usize, v: &Vehicle, out: &mut Vec<Refusal>) {
     range(whose, "max_distance", v.max_distance.unwrap_or(0), MAX_TIME, out);
     range(whose, "max_duration", v.max_duration.unwrap_or(0), MAX_TIME, out);
     range(whose, "max_driving", v.rules.max_driving.unwrap_or(0), MAX_TIME, out);
+    range(whose, "driving_cost", v.rules.driving_cost, MAX_UNIT_COST, out);
     for (pause, b) in v.rules.breaks.iter().enumerate() {
         let whose = Whose::Break(i, pause);
         windows(whose, &b.windows, out);
@@ -452,7 +453,7 @@ fn overflows(spec: &Spec) -> bool {
     let softs: i128 = spec.jobs.iter().map(|j| dearest_miss(j, end)).sum();
     let prizes: i128 = spec.jobs.iter().map(|j| i128::from(j.prize.unwrap_or(0))).sum();
     let cost = i128::from(distance) * arcs * most(|v| v.distance_cost)
-        + time * most(|v| v.time_cost)
+        + time * (most(|v| v.time_cost) + most(|v| v.rules.driving_cost))
         + most(|v| v.fixed_cost) * arcs
         + softs
         + prizes;

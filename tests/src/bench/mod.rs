@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod availability;
+mod eta;
 mod forecast;
 mod guaranteed_service;
 mod influx;
@@ -153,6 +154,12 @@ pub const BENCHES: &[Bench] = &[
         what: "gaps to best known plans of open routing instances after 10 and 30 s on one core",
         needs: "bench/routing of the shared data, or --data with bks.csv; --n: seeds",
         run: routes::run,
+    },
+    Bench {
+        name: "eta",
+        what: "ETA updates of 100,000 vehicles a second, in process",
+        needs: "nothing",
+        run: eta::run,
     },
 ];
 

@@ -354,7 +354,7 @@ impl<'p> Driver<'p> {
                     there.now = arrival;
                     let Some(wait) = self.serve(&mut there, vehicle, items, position, item, waits) else { continue };
                     let known = &mut reached[more];
-                    let key = |r: &Run| (r.soft + v.time_cost * r.now, r.now);
+                    let key = |r: &Run| (r.soft + v.time_cost * r.now + v.rules.driving_cost * r.driving, r.now);
                     if known.as_ref().is_none_or(|(r, _, _)| key(&there) < key(r)) {
                         *known = Some((there, made, wait));
                     }
@@ -378,7 +378,7 @@ impl<'p> Driver<'p> {
                 continue;
             }
             let duration = run.now - departure;
-            let cost = v.time_cost * duration + run.soft;
+            let cost = v.time_cost * duration + run.soft + v.rules.driving_cost * run.driving;
             let feasible = run.now <= self.closes(vehicle)
                 && v.max_duration.is_none_or(|max| duration <= max)
                 && v.rules.max_driving.is_none_or(|max| run.driving <= max);

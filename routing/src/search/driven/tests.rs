@@ -79,6 +79,7 @@ fn problem(seed: u64, n_jobs: usize, rules: u32) -> Option<Problem> {
             max_stops: has(14).then_some(5),
             max_driving: has(15).then_some(300),
             speed: has(16).then_some(v as usize % 2),
+            driving_cost: i64::from(has(18)),
         },
         ..Vehicle::at_depot(0, vec![])
     });
