@@ -1,14 +1,13 @@
-//! Pan, zoom, fit, point and choose.
+//! Pan, zoom, fit, point and choose: pointer and keys become acts.
 
-use bevy::input::mouse::{MouseMotion, MouseScrollUnit, MouseWheel};
+use bevy::input::mouse::{MouseScrollUnit, MouseWheel};
 use bevy::prelude::*;
 use bevy::window::PrimaryWindow;
 use bevy_egui::input::EguiWantsInput;
 
-use crate::app::Chart;
-use crate::palette::Theme;
+use crate::chart::Chart;
 use crate::scene::chart::ScreenPoint;
-use crate::scene::mark::{ItemId, Mark};
+use crate::scene::keys::Act;
 
 /// Takes the window's size over.
 pub(crate) fn measure(window: Option<Single<&Window, With<PrimaryWindow>>>, mut chart: ResMut<Chart>) {
@@ -28,11 +27,16 @@ const CLICK_PX: f32 = 4.0;
 /// How far the pointer may be off a symbol.
 const REACH_PX: f64 = 5.0;
 
+/// Two clicks within this are a double click.
+const DOUBLE_CLICK_SECS: f32 = 0.4;
+
 /// What a press of the button has become.
 #[derive(Default)]
 pub(crate) struct Press {
     travelled_px: f32,
     on_chart: bool,
+    clicked_at: Option<f32>,
+    pointer_before: Option<Vec2>,
 }
 
 /// Moves the chart as pointer and keys say.
@@ -43,38 +47,50 @@ pub(crate) fn steer(
     panels: Option<Res<EguiWantsInput>>,
     buttons: Option<Res<ButtonInput<MouseButton>>>,
     keys: Option<Res<ButtonInput<KeyCode>>>,
+    time: Res<Time<Real>>,
     mut wheel: MessageReader<MouseWheel>,
-    mut motion: MessageReader<MouseMotion>,
     mut press: Local<Press>,
-    mut pointer_before: Local<Option<Vec2>>,
 ) {
     let (Some(window), Some(buttons), Some(keys)) = (window, buttons, keys) else { return };
     let (pointer_taken, keys_taken) =
         panels.map_or((false, false), |panels| (panels.wants_any_pointer_input(), panels.wants_any_keyboard_input()));
-    motion.clear();
     let pointer = window.cursor_position();
-    let moved = match (*pointer_before, pointer) {
+    let moved = match (press.pointer_before, pointer) {
         (Some(before), Some(now)) => now - before,
         _ => Vec2::ZERO,
     };
-    *pointer_before = pointer;
+    press.pointer_before = pointer;
     let at = pointer.map(|pointer| ScreenPoint { x: f64::from(pointer.x), y: f64::from(pointer.y) });
 
     if buttons.just_pressed(MouseButton::Left) {
-        *press = Press { travelled_px: 0.0, on_chart: !pointer_taken };
+        press.travelled_px = 0.0;
+        press.on_chart = !pointer_taken;
     }
     if press.on_chart && buttons.pressed(MouseButton::Left) {
         press.travelled_px += moved.length();
         if press.travelled_px > CLICK_PX {
             chart.view.pan(f64::from(moved.x), f64::from(moved.y));
             chart.moved = true;
+            chart.following = false;
         }
     }
-    let hovered = at.filter(|_| !pointer_taken).and_then(|at| pick(&chart, at));
-    if press.on_chart && buttons.just_released(MouseButton::Left) && press.travelled_px <= CLICK_PX {
-        chart.selected = hovered.clone();
+    if moved != Vec2::ZERO || buttons.just_pressed(MouseButton::Left) {
+        chart.hovered = at.filter(|_| !pointer_taken).and_then(|at| chart.pick(at, REACH_PX));
     }
-    chart.hovered = hovered;
+    if press.on_chart
+        && buttons.just_released(MouseButton::Left)
+        && press.travelled_px <= CLICK_PX
+        && let Some(at) = at
+    {
+        let now = time.elapsed_secs();
+        let double = press.clicked_at.take().is_some_and(|before| now - before < DOUBLE_CLICK_SECS);
+        chart.click(at, REACH_PX);
+        if double {
+            chart.act(Act::Enter);
+        } else {
+            press.clicked_at = Some(now);
+        }
+    }
 
     let notches: f64 = wheel
         .read()
@@ -87,69 +103,64 @@ pub(crate) fn steer(
         chart.view.zoom(1.25_f64.powf(notches), at);
         chart.moved = true;
     }
-    if !keys_taken {
-        obey(&mut chart, &keys);
+    if keys_taken {
+        return;
     }
-}
-
-fn obey(chart: &mut Chart, keys: &ButtonInput<KeyCode>) {
-    let middle = ScreenPoint { x: chart.view.width / 2.0, y: chart.view.height / 2.0 };
+    let shift = keys.any_pressed([KeyCode::ShiftLeft, KeyCode::ShiftRight]);
+    let control = keys.any_pressed([KeyCode::ControlLeft, KeyCode::ControlRight]);
     for key in keys.get_just_pressed() {
-        match key {
-            KeyCode::KeyF => match chart.selected_place() {
-                Some(place) => {
-                    chart.view.centre = place;
-                    let scale = chart.view.scale;
-                    chart.view.zoom((120.0 / scale).max(1.0), middle);
-                    chart.moved = true;
-                }
-                None => {
-                    chart.moved = false;
-                    chart.fit();
-                }
-            },
-            KeyCode::Home => {
-                chart.moved = false;
-                chart.fit();
-            }
-            KeyCode::Escape => chart.selected = None,
-            KeyCode::KeyL => chart.labels_shown = !chart.labels_shown,
-            KeyCode::KeyT => {
-                chart.theme = if chart.theme == Theme::DARK { Theme::LIGHT } else { Theme::DARK };
-            }
-            KeyCode::Equal | KeyCode::NumpadAdd => {
-                chart.view.zoom(1.5, middle);
-                chart.moved = true;
-            }
-            KeyCode::Minus | KeyCode::NumpadSubtract => {
-                chart.view.zoom(1.0 / 1.5, middle);
-                chart.moved = true;
-            }
-            _ => {}
+        if let Some(act) = act(*key, shift, control) {
+            chart.act(act);
         }
     }
 }
 
-/// What is at a place of the window: vehicles before sites, the topmost first.
-fn pick(chart: &Chart, at: ScreenPoint) -> Option<ItemId> {
-    let under = |mark: &&Mark| {
-        let place = chart.view.to_screen(mark.at);
-        (place.x - at.x).hypot(place.y - at.y) <= mark.radius_px + REACH_PX
-    };
-    let far = |mark: &Mark| {
-        let place = chart.view.to_screen(mark.at);
-        (place.x - at.x).hypot(place.y - at.y) - mark.radius_px
-    };
-    let nearest = |marks: &[Mark]| {
-        let mut best: Option<(f64, ItemId)> = None;
-        for mark in marks.iter().filter(under) {
-            let Some(item) = &mark.item else { continue };
-            let distance = far(mark);
-            if best.as_ref().is_none_or(|(so_far, _)| distance <= *so_far) {
-                best = Some((distance, item.clone()));
-            }
-        }
-        best.map(|(_, item)| item)
-    };
-    nearest(&chart.vehicle_marks).or_else(|| nearest(&chart.site_marks))
+/// What a key asks for.
+pub(crate) fn act(key: KeyCode, shift: bool, control: bool) -> Option<Act> {
+    let step = if shift { 10 } else { 1 };
+    Some(match key {
+        KeyCode::ArrowLeft if control => Act::Pan(-1, 0),
+        KeyCode::ArrowRight if control => Act::Pan(1, 0),
+        KeyCode::ArrowUp => Act::Pan(0, -1),
+        KeyCode::ArrowDown => Act::Pan(0, 1),
+        KeyCode::ArrowLeft => Act::Step(-step),
+        KeyCode::ArrowRight => Act::Step(step),
+        KeyCode::Space => Act::Pause,
+        KeyCode::End => Act::Live,
+        KeyCode::BracketLeft => Act::Speed(-1),
+        KeyCode::BracketRight => Act::Speed(1),
+        KeyCode::Slash if shift => Act::Help,
+        KeyCode::F1 => Act::Help,
+        KeyCode::Slash => Act::Search,
+        KeyCode::KeyA if shift => Act::Alerts,
+        KeyCode::KeyA => Act::NextAlert,
+        KeyCode::KeyF => Act::Focus,
+        KeyCode::Home => Act::Fit,
+        KeyCode::KeyV => Act::Follow,
+        KeyCode::Enter | KeyCode::NumpadEnter => Act::Enter,
+        KeyCode::Escape => Act::Up,
+        KeyCode::KeyW => Act::WhatIf,
+        KeyCode::KeyC | KeyCode::KeyG => Act::Compare,
+        KeyCode::KeyH => Act::Heat,
+        KeyCode::KeyL => Act::Labels,
+        KeyCode::KeyT => Act::Theme,
+        KeyCode::KeyN => Act::Language,
+        KeyCode::KeyZ => Act::Zone,
+        KeyCode::KeyU => Act::Units,
+        KeyCode::KeyO => Act::Proposals,
+        KeyCode::KeyP => Act::Picture,
+        KeyCode::KeyR => Act::Record,
+        KeyCode::Equal | KeyCode::NumpadAdd => Act::Zoom(1),
+        KeyCode::Minus | KeyCode::NumpadSubtract => Act::Zoom(-1),
+        KeyCode::Digit1 => Act::Layer(0),
+        KeyCode::Digit2 => Act::Layer(1),
+        KeyCode::Digit3 => Act::Layer(2),
+        KeyCode::Digit4 => Act::Layer(3),
+        KeyCode::Digit5 => Act::Layer(4),
+        KeyCode::Digit6 => Act::Layer(5),
+        KeyCode::Digit7 => Act::Layer(6),
+        KeyCode::Digit8 => Act::Layer(7),
+        KeyCode::Digit9 => Act::Layer(8),
+        _ => return None,
+    })
 }

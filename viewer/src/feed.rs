@@ -13,6 +13,9 @@ use std::time::Duration;
 
 use firmware_schemas::view::{Delta, Snapshot};
 
+use crate::record::{Recorder, SharedRecorder};
+use crate::scene::history::Line;
+
 /// What came from the gateway, or did not.
 #[derive(Debug)]
 pub enum FeedEvent {
@@ -70,9 +73,15 @@ const SILENCE_MAX: Duration = Duration::from_secs(45);
 const BACK_OFF: (Duration, Duration) = (Duration::from_millis(250), Duration::from_secs(8));
 
 /// Follows the gateway at `url` until the receiver is dropped. `wake` is called when there is something to receive.
-pub fn start(url: &str, wake: impl Fn() + Send + 'static) -> std::io::Result<Receiver<FeedEvent>> {
+/// What comes is kept by `recorder`.
+pub fn start(
+    url: &str,
+    recorder: SharedRecorder,
+    wake: impl Fn() + Send + 'static,
+) -> std::io::Result<Receiver<FeedEvent>> {
     let (sender, receiver) = sync_channel(EVENTS_MAX);
-    let follower = Follower { agent: agent(), url: url.trim_end_matches('/').to_owned(), sender, wake, last_seq: None };
+    let url = url.trim_end_matches('/').to_owned();
+    let follower = Follower { agent: agent(), url, sender, wake, last_seq: None, recorder };
     std::thread::Builder::new().name("feed".to_owned()).spawn(move || follower.run())?;
     Ok(receiver)
 }
@@ -82,7 +91,7 @@ pub fn fetch_snapshot(url: &str) -> Result<Snapshot, FeedError> {
     snapshot(&agent(), url.trim_end_matches('/'))
 }
 
-fn agent() -> ureq::Agent {
+pub(crate) fn agent() -> ureq::Agent {
     let config = ureq::Agent::config_builder()
         .timeout_connect(Some(Duration::from_secs(5)))
         .timeout_per_read(Some(SILENCE_MAX))
@@ -108,6 +117,7 @@ struct Follower<Wake> {
     wake: Wake,
     /// The newest step that was passed on; `None` when everything must be asked for again.
     last_seq: Option<u64>,
+    recorder: SharedRecorder,
 }
 
 impl<Wake: Fn()> Follower<Wake> {
@@ -128,9 +138,39 @@ impl<Wake: Fn()> Follower<Wake> {
     }
 
     fn send(&self, event: FeedEvent) -> Result<(), Closed> {
+        let event = self.keep(event);
         let sent = self.sender.send(event);
         (self.wake)();
         sent.map_err(|_gone| Closed)
+    }
+
+    /// History keeps it first.
+    fn keep(&self, event: FeedEvent) -> FeedEvent {
+        let Ok(mut recorder) = self.recorder.lock() else { return event };
+        let keep = |line: &Line, recorder: &mut Recorder| {
+            if let Err(why) = recorder.take(line) {
+                bevy::log::warn!("history has a hole: {why}");
+            }
+        };
+        match event {
+            FeedEvent::Snapshot(snapshot) => {
+                let line = Line::Snapshot(snapshot);
+                keep(&line, &mut recorder);
+                match line {
+                    Line::Snapshot(snapshot) => FeedEvent::Snapshot(snapshot),
+                    Line::Delta(delta) => FeedEvent::Delta(delta),
+                }
+            }
+            FeedEvent::Delta(delta) => {
+                let line = Line::Delta(delta);
+                keep(&line, &mut recorder);
+                match line {
+                    Line::Snapshot(snapshot) => FeedEvent::Snapshot(snapshot),
+                    Line::Delta(delta) => FeedEvent::Delta(delta),
+                }
+            }
+            other => other,
+        }
     }
 
     /// Follows the stream until it breaks, or until nobody listens.

@@ -1,11 +1,17 @@
-//! Land: Natural Earth's coasts at 1:110 million, and at 1:50 million for closer looks, cut into triangles.
+//! The map: Natural Earth's coasts at 1:110 million and 1:50 million, borders, lakes, and cities.
+
+use std::sync::OnceLock;
 
 use crate::palette::Rgba;
 use crate::scene::mesh::Triangles;
+use crate::scene::network::LanePath;
 use crate::scene::{ChartPoint, Detail};
 
 const LAND_110M: &str = include_str!("../assets/land_110m.geojson");
 const LAND_50M: &str = include_str!("../assets/land_50m.geojson");
+const LAKES_50M: &str = include_str!("../assets/lakes_50m.geojson");
+const BORDERS_50M: &str = include_str!("../assets/borders_50m.geojson");
+const CITIES: &str = include_str!("../assets/cities.csv");
 
 /// Why land cannot be drawn.
 #[derive(Debug, thiserror::Error)]
@@ -32,29 +38,126 @@ pub enum LandError {
     },
 }
 
+/// Areas cut into triangles, without a colour.
+#[derive(Clone, Debug, Default)]
+struct Areas {
+    places: Vec<ChartPoint>,
+    indices: Vec<usize>,
+}
+
+impl Areas {
+    fn coloured(&self, colour: Rgba) -> Triangles {
+        let mut all = Triangles::default();
+        all.area(&self.places, &self.indices, colour);
+        all
+    }
+}
+
+/// A part of the map is read and cut once.
+fn kept(kept: &'static OnceLock<Areas>, geojson: &str) -> Result<&'static Areas, LandError> {
+    if kept.get().is_none() {
+        let areas = areas(geojson)?;
+        kept.get_or_init(|| areas);
+    }
+    Ok(kept.get_or_init(Areas::default))
+}
+
 /// The land that is built in.
 pub fn land(detail: Detail, colour: Rgba) -> Result<Triangles, LandError> {
-    match detail {
-        Detail::World => triangles(LAND_110M, colour),
-        Detail::Region => triangles(LAND_50M, colour),
+    static WORLD: OnceLock<Areas> = OnceLock::new();
+    static REGION: OnceLock<Areas> = OnceLock::new();
+    let areas = match detail {
+        Detail::World => kept(&WORLD, LAND_110M)?,
+        Detail::Region => kept(&REGION, LAND_50M)?,
+    };
+    Ok(areas.coloured(colour))
+}
+
+/// The great lakes of the world.
+pub fn lakes(colour: Rgba) -> Result<Triangles, LandError> {
+    static LAKES: OnceLock<Areas> = OnceLock::new();
+    Ok(kept(&LAKES, LAKES_50M)?.coloured(colour))
+}
+
+/// Borders on land, as they are in fact; whoever must show others switches them off.
+pub fn borders(colour: Rgba) -> Result<Triangles, LandError> {
+    let document: serde_json::Value = serde_json::from_str(BORDERS_50M)?;
+    let features = document["features"].as_array().ok_or(LandError::Feature { at: 0, why: "no features" })?;
+    let mut all = Triangles::default();
+    for (at, feature) in features.iter().enumerate() {
+        let coordinates = feature["geometry"]["coordinates"].as_array();
+        let coordinates = coordinates.ok_or(LandError::Feature { at, why: "no coordinates" })?;
+        let mut points: Vec<ChartPoint> = Vec::with_capacity(coordinates.len());
+        for position in coordinates {
+            let place = place(at, position)?;
+            if points.last() != Some(&place) {
+                points.push(place);
+            }
+        }
+        if points.len() > 1 {
+            all.line(&LanePath { points, colour, width_px: 1.0, dashed: false });
+        }
     }
+    Ok(all)
+}
+
+/// A city with a name.
+#[derive(Clone, Debug, PartialEq)]
+pub struct City {
+    /// In English, or its own language in Latin letters.
+    pub name: String,
+    /// In Chinese; empty where unknown.
+    pub name_zh: String,
+    /// Where.
+    pub at: ChartPoint,
+    /// The smaller, the greater the city: 0 to 10.
+    pub rank: u8,
+    /// Of a country.
+    pub capital: bool,
+}
+
+/// Cities of 300,000 people and more, and lesser capitals; the greatest first.
+pub fn cities() -> &'static [City] {
+    static CITIES_READ: OnceLock<Vec<City>> = OnceLock::new();
+    CITIES_READ.get_or_init(|| CITIES.lines().skip(1).filter_map(city).collect())
+}
+
+/// A line of the table: name, Chinese name, latitude, longitude, rank, capital. Only a name may stand in quotes.
+fn city(line: &str) -> Option<City> {
+    let (name, rest) = match line.strip_prefix('"') {
+        Some(quoted) => quoted.split_once("\",")?,
+        None => line.split_once(',')?,
+    };
+    let fields: Vec<&str> = rest.split(',').collect();
+    let [name_zh, lat, lon, rank, capital] = fields[..] else { return None };
+    Some(City {
+        name: name.to_owned(),
+        name_zh: name_zh.to_owned(),
+        at: ChartPoint::from_degrees(lat.parse().ok()?, lon.parse().ok()?),
+        rank: rank.parse().ok()?,
+        capital: capital == "1",
+    })
 }
 
 /// The polygons of a GeoJSON feature collection as triangles. Positions are longitude, latitude.
 pub fn triangles(geojson: &str, colour: Rgba) -> Result<Triangles, LandError> {
+    Ok(areas(geojson)?.coloured(colour))
+}
+
+fn areas(geojson: &str) -> Result<Areas, LandError> {
     let document: serde_json::Value = serde_json::from_str(geojson)?;
     let features = document["features"].as_array().ok_or(LandError::Feature { at: 0, why: "no features" })?;
-    let mut all = Triangles::default();
+    let mut all = Areas::default();
     for (at, feature) in features.iter().enumerate() {
         let geometry = &feature["geometry"];
         let coordinates = geometry["coordinates"].as_array();
         let coordinates = coordinates.ok_or(LandError::Feature { at, why: "no coordinates" })?;
         match geometry["type"].as_str() {
-            Some("Polygon") => polygon(at, coordinates, colour, &mut all)?,
+            Some("Polygon") => polygon(at, coordinates, &mut all)?,
             Some("MultiPolygon") => {
                 for rings in coordinates {
                     let rings = rings.as_array().ok_or(LandError::Feature { at, why: "a polygon without rings" })?;
-                    polygon(at, rings, colour, &mut all)?;
+                    polygon(at, rings, &mut all)?;
                 }
             }
             _ => return Err(LandError::Feature { at, why: "neither a Polygon nor a MultiPolygon" }),
@@ -63,7 +166,7 @@ pub fn triangles(geojson: &str, colour: Rgba) -> Result<Triangles, LandError> {
     Ok(all)
 }
 
-fn polygon(at: usize, rings: &[serde_json::Value], colour: Rgba, all: &mut Triangles) -> Result<(), LandError> {
+fn polygon(at: usize, rings: &[serde_json::Value], all: &mut Areas) -> Result<(), LandError> {
     let mut places = Vec::new();
     let mut flat = Vec::new();
     let mut holes = Vec::new();
@@ -74,17 +177,23 @@ fn polygon(at: usize, rings: &[serde_json::Value], colour: Rgba, all: &mut Trian
         }
         // A ring ends where it began; the cutter wants that corner once.
         for position in ring.iter().take(ring.len().saturating_sub(1)) {
-            let (Some(lon), Some(lat)) = (position[0].as_f64(), position[1].as_f64()) else {
-                return Err(LandError::Feature { at, why: "a position that is not two numbers" });
-            };
-            let place = ChartPoint::from_degrees(lat, lon);
+            let place = place(at, position)?;
             places.push(place);
             flat.extend([place.x, place.y]);
         }
     }
     let indices = earcutr::earcut(&flat, &holes, 2).map_err(|why| LandError::Triangles { at, why })?;
-    all.area(&places, &indices, colour);
+    let first = all.places.len();
+    all.places.extend(places);
+    all.indices.extend(indices.into_iter().map(|index| first + index));
     Ok(())
+}
+
+fn place(at: usize, position: &serde_json::Value) -> Result<ChartPoint, LandError> {
+    let (Some(lon), Some(lat)) = (position[0].as_f64(), position[1].as_f64()) else {
+        return Err(LandError::Feature { at, why: "a position that is not two numbers" });
+    };
+    Ok(ChartPoint::from_degrees(lat, lon))
 }
 
 #[cfg(test)]
@@ -92,7 +201,7 @@ mod tests {
     use super::*;
     use crate::palette::Theme;
 
-    fn is_land(all: &Triangles, lat: f64, lon: f64) -> bool {
+    fn covers(all: &Triangles, lat: f64, lon: f64) -> bool {
         let at = ChartPoint::from_degrees(lat, lon);
         let side = |a: ChartPoint, b: ChartPoint| (b.x - a.x) * (at.y - a.y) - (b.y - a.y) * (at.x - a.x);
         all.indices.chunks_exact(3).any(|corners| {
@@ -115,11 +224,33 @@ mod tests {
         for (name, lat, lon) in
             [("Berlin", 52.5, 13.4), ("Wuhan", 30.6, 114.3), ("Chicago", 41.6, -88.5), ("Perth", -31.5, 117.0)]
         {
-            assert!(is_land(&all, lat, lon), "{name} at {detail:?}");
+            assert!(covers(&all, lat, lon), "{name} at {detail:?}");
         }
         for (name, lat, lon) in [("Atlantic", 30.0, -40.0), ("Pacific", 0.0, -150.0), ("Bight", -35.0, 130.0)] {
-            assert!(!is_land(&all, lat, lon), "{name} at {detail:?}");
+            assert!(!covers(&all, lat, lon), "{name} at {detail:?}");
         }
+    }
+
+    #[test]
+    fn lakes_are_where_lakes_are_and_no_border_jumps_round_the_world() {
+        let lakes = lakes(Theme::DARK.water).unwrap();
+        for (name, lat, lon) in [("Baikal", 53.5, 108.2), ("Victoria", -1.0, 33.0), ("Superior", 47.6, -87.5)] {
+            assert!(covers(&lakes, lat, lon), "{name}");
+        }
+        assert!(!covers(&lakes, 52.5, 13.4));
+        let borders = borders(Theme::DARK.border).unwrap();
+        for corners in borders.indices.chunks_exact(3) {
+            let xs = [0, 1, 2].map(|nth| borders.vertices[corners[nth] as usize].at.x);
+            assert!((xs[0] - xs[1]).abs() < 20.0 && (xs[1] - xs[2]).abs() < 20.0, "{xs:?}");
+        }
+    }
+
+    #[test]
+    fn every_line_of_the_cities_is_read_and_they_come_by_rank() {
+        assert_eq!(cities().len(), CITIES.lines().count() - 1);
+        assert!(cities().windows(2).all(|pair| pair[0].rank <= pair[1].rank));
+        let shanghai = cities().iter().find(|city| city.name == "Shanghai").unwrap();
+        assert!(shanghai.name_zh.contains('海') && (shanghai.at.lat() - 31.2).abs() < 0.3, "{shanghai:?}");
     }
 
     #[test]

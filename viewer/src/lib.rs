@@ -1,8 +1,8 @@
 //! Draws a running supply network: land, lanes, sites, vehicles and what is wrong with them. It decides nothing.
 //!
 //! ```text
-//! gateway ─ HTTP ─▶ feed ─ events ─▶ scene::Known ─▶ scene (pure) ─▶ app ─▶ Bevy ─▶ window, or an image
-//!                                                                     └─▶ panel ─▶ egui (text)
+//! gateway ─ HTTP ─▶ feed ─ events ─▶ chart ─▶ scene (pure) ─▶ layers, symbols ─▶ Bevy ─▶ window, or an image
+//!                    └─▶ record ─ history ─┘              └─▶ panel ─▶ egui (text)
 //! ```
 //!
 //! ```
@@ -15,10 +15,16 @@
 
 pub mod app;
 mod camera;
+mod chart;
 pub mod feed;
 pub mod land;
+mod layers;
 mod material;
 pub mod palette;
 mod panel;
+pub mod record;
 pub mod render;
 pub mod scene;
+mod symbols;
+
+pub use chart::Settings;

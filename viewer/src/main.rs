@@ -6,15 +6,21 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use firmware_schemas::quantity::Timestamp;
+use firmware_schemas::view::Snapshot;
+use viewer::Settings;
 use viewer::app::{WindowOptions, run_window};
 use viewer::feed::fetch_snapshot;
 use viewer::palette::Theme;
+use viewer::record::read_recording;
 use viewer::render::{LookAt, RenderOptions, render};
-use viewer::scene::Link;
+use viewer::scene::history::Line;
+use viewer::scene::overlay::Heat;
+use viewer::scene::{Known, Language, Layers, Link, Units, Words, Zone};
 
 /// Shows a running supply network.
 ///
-/// Drag to pan, wheel to zoom, click to select. F fit or focus, Home fit, Esc deselect, L labels, T theme, + - zoom.
+/// Drag to move, wheel to zoom, click for facts, ? for all keys.
 #[derive(Parser)]
 #[command(name = "viewer", version)]
 struct Cli {
@@ -35,12 +41,59 @@ struct Common {
     /// Width and height in pixels.
     #[arg(long, default_value = "1600x900", value_parser = parse_size)]
     size: (u32, u32),
-    /// Colours: dark or light.
-    #[arg(long, default_value = "dark", value_parser = parse_theme)]
+    /// Colours: night (or dark), day (or light).
+    #[arg(long, default_value = "night", value_parser = parse_theme)]
     theme: Theme,
-    /// Select a site or a vehicle by its id.
+    /// Language: en or zh.
+    #[arg(long = "lang", default_value = "en", value_parser = parse_language)]
+    language: Language,
+    /// Units: metric or imperial.
+    #[arg(long, default_value = "metric", value_parser = parse_units)]
+    units: Units,
+    /// Whose clock: utc, mine or site.
+    #[arg(long, default_value = "utc", value_parser = parse_zone)]
+    zone: Zone,
+    /// Heat map: off, stock-out, dwell or temperature.
+    #[arg(long, default_value = "off", value_parser = parse_heat)]
+    heat: Heat,
+    /// Layers to leave out: borders, cities, lanes, flows, sites, vehicles, stock, clusters, legend.
+    #[arg(long, value_name = "LAYER", value_delimiter = ',', value_parser = parse_layer)]
+    hide: Vec<usize>,
+    /// Select a site, vehicle, SKU, device or shipment by its id.
     #[arg(long, value_name = "ID")]
     select: Option<String>,
+}
+
+impl Common {
+    fn settings(&self) -> Settings {
+        let mut layers = Layers::default();
+        for layer in &self.hide {
+            layers.0[*layer] = false;
+        }
+        let words = Words {
+            language: self.language,
+            units: self.units,
+            zone: self.zone,
+            my_zone: my_zone(),
+            ..Words::default()
+        };
+        Settings { theme: self.theme, words, layers, heat: self.heat }
+    }
+}
+
+/// The IANA name of the zone of this machine; empty when nothing says it.
+fn my_zone() -> String {
+    if let Ok(zone) = std::env::var("TZ")
+        && !zone.is_empty()
+    {
+        return zone.trim_start_matches(':').to_owned();
+    }
+    if let Ok(zone) = std::fs::read_to_string("/etc/timezone") {
+        return zone.trim().to_owned();
+    }
+    let link = std::fs::read_link("/etc/localtime").unwrap_or_default();
+    let link = link.to_string_lossy();
+    link.split_once("zoneinfo/").map(|(_, zone)| zone.to_owned()).unwrap_or_default()
 }
 
 #[derive(clap::Args)]
@@ -61,16 +114,22 @@ struct WindowArgs {
 #[derive(clap::Args)]
 struct RenderArgs {
     /// The gateway.
-    #[arg(long, env = "PORTOLAN_URL", default_value = "http://127.0.0.1:8460", conflicts_with = "snapshot")]
+    #[arg(long, env = "PORTOLAN_URL", default_value = "http://127.0.0.1:8460", conflicts_with_all = ["snapshot", "recording"])]
     url: String,
     /// A snapshot from a file instead, as `GET /v1/snapshot` gives it.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "recording")]
     snapshot: Option<PathBuf>,
+    /// A recording instead.
+    #[arg(long, value_name = "FILE")]
+    recording: Option<PathBuf>,
+    /// The moment of the recording to show, such as 2026-11-22T06:40:00Z; its end when left out.
+    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "recording")]
+    at: Option<Timestamp>,
     #[command(flatten)]
     common: Common,
-    /// What to show instead of everything: latitude, longitude, pixels to a degree.
-    #[arg(long, value_name = "LAT,LON,SCALE", value_parser = parse_look_at, allow_hyphen_values = true)]
-    look_at: Option<LookAt>,
+    /// What to show: `network`, `world`, the id of something, or latitude, longitude and pixels to a degree.
+    #[arg(long, value_name = "VIEW", allow_hyphen_values = true, default_value = "network")]
+    view: String,
     /// Where to save the picture.
     #[arg(short, long, value_name = "FILE", default_value = "portolan.png")]
     out: PathBuf,
@@ -86,14 +145,39 @@ fn parse_size(text: &str) -> Result<(u32, u32), String> {
 }
 
 fn parse_theme(text: &str) -> Result<Theme, String> {
-    Theme::from_name(text).ok_or_else(|| "want dark or light".to_owned())
+    Theme::from_name(text).ok_or_else(|| "want night or day".to_owned())
 }
 
-fn parse_look_at(text: &str) -> Result<LookAt, String> {
+fn parse_language(text: &str) -> Result<Language, String> {
+    Language::from_name(text).ok_or_else(|| "want en or zh".to_owned())
+}
+
+fn parse_units(text: &str) -> Result<Units, String> {
+    Units::from_name(text).ok_or_else(|| "want metric or imperial".to_owned())
+}
+
+fn parse_zone(text: &str) -> Result<Zone, String> {
+    Zone::from_name(text).ok_or_else(|| "want utc, mine or site".to_owned())
+}
+
+fn parse_heat(text: &str) -> Result<Heat, String> {
+    Heat::from_name(text).ok_or_else(|| "want off, stock-out, dwell or temperature".to_owned())
+}
+
+fn parse_layer(text: &str) -> Result<usize, String> {
+    let names = Layers::NAMES.map(|(en, _)| en);
+    names.iter().position(|name| *name == text).ok_or_else(|| format!("want one of {}", names.join(", ")))
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse_rfc3339(text).ok_or_else(|| "want a time such as 2026-11-22T06:40:00Z".to_owned())
+}
+
+fn parse_look_at(text: &str) -> Option<LookAt> {
     let numbers: Vec<f64> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
     match numbers[..] {
-        [lat, lon, scale] if lat.abs() <= 90.0 && lon.abs() <= 180.0 && scale > 0.0 => Ok(LookAt { lat, lon, scale }),
-        _ => Err("want LAT,LON,SCALE, such as 50,10,30".to_owned()),
+        [lat, lon, scale] if lat.abs() <= 90.0 && lon.abs() <= 180.0 && scale > 0.0 => Some(LookAt { lat, lon, scale }),
+        _ => None,
     }
 }
 
@@ -102,27 +186,68 @@ fn main() -> anyhow::Result<()> {
     match command {
         Some(Command::Render(args)) => draw_picture(args),
         None => {
-            let WindowArgs { url, common: Common { size, theme, select }, exit_after, screenshot } = window;
+            let WindowArgs { url, common, exit_after, screenshot } = window;
             let exit_after = exit_after.map(Duration::try_from_secs_f64).transpose().context("--exit-after")?;
-            let options = WindowOptions { url, size, theme, select, exit_after, screenshot };
+            let settings = common.settings();
+            let Common { size, select, .. } = common;
+            let options = WindowOptions { url, size, settings, select, exit_after, screenshot };
             run_window(options).context("opening the window")
         }
     }
 }
 
 fn draw_picture(args: RenderArgs) -> anyhow::Result<()> {
-    let RenderArgs { url, snapshot, common: Common { size, theme, select }, look_at, out } = args;
-    let (snapshot, link) = match snapshot {
-        Some(path) => {
+    let RenderArgs { url, snapshot, recording, at, common, view, out } = args;
+    let (snapshot, link) = match (snapshot, recording) {
+        (Some(path), _) => {
             let text = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
             let snapshot =
                 serde_json::from_slice(&text).with_context(|| format!("{} is not a snapshot", path.display()))?;
             (snapshot, Link::File)
         }
-        None => (fetch_snapshot(&url).with_context(|| format!("asking {url} for a snapshot"))?, Link::Live),
+        (None, Some(path)) => (recorded(&path, at)?, Link::File),
+        (None, None) => (fetch_snapshot(&url).with_context(|| format!("asking {url} for a snapshot"))?, Link::Live),
     };
-    let picture = render(snapshot, RenderOptions { size, theme, select, look_at, link })?;
+    let settings = common.settings();
+    let Common { size, select, .. } = common;
+    let (look_at, select) = match view.as_str() {
+        "network" => (None, select),
+        "world" => (Some(LookAt { lat: 20.0, lon: 0.0, scale: 0.1 }), select),
+        other => match parse_look_at(other) {
+            Some(look_at) => (Some(look_at), select),
+            None => (place_of(&snapshot, other)?, select.or(Some(other.to_owned()))),
+        },
+    };
+    let picture = render(snapshot, RenderOptions { size, settings, select, look_at, link })?;
     picture.image.save(&out).with_context(|| format!("saving {}", out.display()))?;
     println!("{}", out.display());
     Ok(())
+}
+
+/// Where something is that has a place.
+fn place_of(snapshot: &Snapshot, id: &str) -> anyhow::Result<Option<LookAt>> {
+    let site = snapshot.sites.iter().find(|site| site.site.as_str() == id).map(|site| site.position);
+    let vehicle = || snapshot.vehicles.iter().find(|vehicle| vehicle.vehicle.as_str() == id)?.position;
+    let position = site.or_else(vehicle).with_context(|| format!("--view {id:?} is neither a view nor a place"))?;
+    Ok(Some(LookAt { lat: position.lat(), lon: position.lon(), scale: 60.0 }))
+}
+
+/// What was known at a moment of a recording.
+fn recorded(path: &std::path::Path, at: Option<Timestamp>) -> anyhow::Result<Snapshot> {
+    let mut known = Known::default();
+    for line in read_recording(path).with_context(|| format!("reading {}", path.display()))? {
+        match line {
+            Line::Snapshot(snapshot) if known.at.is_none() || at.is_none_or(|at| snapshot.at <= at) => {
+                known.take_snapshot(*snapshot);
+            }
+            Line::Delta(delta) if at.is_none_or(|at| delta.at <= at) => {
+                known.take_delta(*delta);
+            }
+            _ => break,
+        }
+    }
+    if let Some(at) = at {
+        known.at = known.at.max(Some(at));
+    }
+    known.to_snapshot().with_context(|| format!("{} has no snapshot", path.display()))
 }

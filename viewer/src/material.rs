@@ -34,7 +34,7 @@ impl ChartMaterial {
 }
 
 /// A number as a float and what the float leaves over.
-fn halves(number: f64) -> (f32, f32) {
+pub(crate) fn halves(number: f64) -> (f32, f32) {
     let high = number as f32;
     (high, (number - f64::from(high)) as f32)
 }

@@ -49,6 +49,9 @@ pub const CRITICAL: Rgba = Rgba::hex(0xD5_5E00);
 /// Nobody has told us.
 pub const UNKNOWN: Rgba = Rgba::hex(0x99_9999);
 
+/// What is simulated, and never in the colour of a status.
+pub const SIMULATED: Rgba = Rgba::hex(0xCC_79A7);
+
 /// The colours of everything that is not a status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Theme {
@@ -56,6 +59,8 @@ pub struct Theme {
     pub water: Rgba,
     /// Continents and islands.
     pub land: Rgba,
+    /// Between countries.
+    pub border: Rgba,
     /// Text on the map and in panels.
     pub text: Rgba,
     /// Text of less weight.
@@ -85,6 +90,7 @@ impl Theme {
     pub const LIGHT: Self = Self {
         water: Rgba::hex(0xD8_E4EB),
         land: Rgba::hex(0xF6_F4EE),
+        border: Rgba::hex(0xCF_CABC),
         text: Rgba::hex(0x1B_262E),
         text_faint: Rgba::hex(0x56_6570),
         halo: Rgba::hex(0xFF_FFFF),
@@ -102,6 +108,7 @@ impl Theme {
     pub const DARK: Self = Self {
         water: Rgba::hex(0x0F_1B25),
         land: Rgba::hex(0x24_333E),
+        border: Rgba::hex(0x3A_4C59),
         text: Rgba::hex(0xE8_EEF2),
         text_faint: Rgba::hex(0x9F_B0BC),
         halo: Rgba::hex(0x0B_141B),
@@ -115,11 +122,16 @@ impl Theme {
         selection: Rgba::hex(0xFF_FFFF),
     };
 
-    /// The theme with this name; `None` for any other.
+    /// Whether it is the dark one.
+    pub fn is_dark(&self) -> bool {
+        *self == Self::DARK
+    }
+
+    /// The theme with this name, `day` (or `light`) or `night` (or `dark`); `None` for any other.
     pub fn from_name(name: &str) -> Option<Self> {
         match name {
-            "light" => Some(Self::LIGHT),
-            "dark" => Some(Self::DARK),
+            "light" | "day" => Some(Self::LIGHT),
+            "dark" | "night" => Some(Self::DARK),
             _ => None,
         }
     }

@@ -15,8 +15,8 @@ use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
 use firmware_schemas::view::Snapshot;
 
-use crate::app::{Chart, ChartPlugin, camera_parts, log_plugin};
-use crate::palette::Theme;
+use crate::app::{ChartPlugin, camera_parts, log_plugin};
+use crate::chart::{Chart, Settings};
 use crate::scene::{Link, View};
 
 /// How to draw a picture.
@@ -24,9 +24,9 @@ use crate::scene::{Link, View};
 pub struct RenderOptions {
     /// In pixels.
     pub size: (u32, u32),
-    /// The colours.
-    pub theme: Theme,
-    /// What to select, by the id of a site or a vehicle.
+    /// Colours, language, units, layers.
+    pub settings: Settings,
+    /// What to select, by its id.
     pub select: Option<String>,
     /// What to show, when not everything: the middle in degrees, and pixels to a degree of longitude.
     pub look_at: Option<LookAt>,
@@ -90,55 +90,84 @@ const N_PICTURE_FRAMES: u32 = 60;
 
 /// Draws a snapshot as it was when it was made.
 pub fn render(snapshot: Snapshot, options: RenderOptions) -> Result<Picture, RenderError> {
-    if !has_driver() {
-        return Err(RenderError::NoDriver);
-    }
-    let mut chart = Chart::new(options.size, options.theme, options.select);
-    chart.show_file(snapshot);
-    if let Some(LookAt { lat, lon, scale }) = options.look_at {
-        chart.view.centre = crate::scene::ChartPoint::from_degrees(lat, lon);
-        let middle = chart.view.to_screen(chart.view.centre);
-        chart.view.zoom(scale / chart.view.scale, middle);
-        chart.moved = true;
-    }
-    chart.link = options.link;
-    let view = chart.view;
-    let mut app = App::new();
-    app.add_plugins(
-        DefaultPlugins
-            .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
-            .set(RenderPlugin { synchronous_pipeline_compilation: true, ..default() })
-            .set(log_plugin())
-            .disable::<WinitPlugin>()
-            .disable::<PipelinedRenderingPlugin>(),
-    )
-    .insert_resource(chart)
-    .add_plugins(ChartPlugin);
-    let size = Extent3d { width: options.size.0, height: options.size.1, depth_or_array_layers: 1 };
-    let format = TextureFormat::Rgba8UnormSrgb;
-    let mut target = Image::new_uninit(size, TextureDimension::D2, format, RenderAssetUsages::RENDER_WORLD);
-    target.texture_descriptor.usage |= TextureUsages::RENDER_ATTACHMENT;
-    app.finish();
-    app.cleanup();
-    let target = app.world_mut().resource_mut::<Assets<Image>>().add(target);
-    app.world_mut().spawn((camera_parts(), RenderTarget::Image(target.clone().into())));
-    for _ in 0..N_WARM_UP_FRAMES {
-        update(&mut app);
-    }
-    let slot: Arc<Mutex<Option<Image>>> = Arc::default();
-    let filled = Arc::clone(&slot);
-    app.world_mut().spawn(Screenshot::image(target)).observe(move |captured: On<ScreenshotCaptured>| {
-        if let Ok(mut slot) = filled.lock() {
-            *slot = Some(captured.image.clone());
+    Studio::new(options.size)?.draw(snapshot, options)
+}
+
+/// Draws pictures one after the other: the driver is woken once.
+pub struct Studio {
+    app: App,
+    target: Handle<Image>,
+    size: (u32, u32),
+}
+
+impl Studio {
+    /// For pictures of this size.
+    pub fn new(size: (u32, u32)) -> Result<Self, RenderError> {
+        if !has_driver() {
+            return Err(RenderError::NoDriver);
         }
-    });
-    for _ in 0..N_PICTURE_FRAMES {
-        update(&mut app);
-        if let Some(image) = slot.lock().ok().and_then(|mut slot| slot.take()) {
-            return Ok(Picture { image: pixels(&image)?, view });
-        }
+        let mut app = App::new();
+        app.add_plugins(
+            DefaultPlugins
+                .set(WindowPlugin { primary_window: None, exit_condition: ExitCondition::DontExit, ..default() })
+                .set(RenderPlugin { synchronous_pipeline_compilation: true, ..default() })
+                .set(log_plugin())
+                .disable::<WinitPlugin>()
+                .disable::<PipelinedRenderingPlugin>(),
+        )
+        .insert_resource(Chart::new(size, Settings::default(), None))
+        .add_plugins(ChartPlugin);
+        let extent = Extent3d { width: size.0, height: size.1, depth_or_array_layers: 1 };
+        let format = TextureFormat::Rgba8UnormSrgb;
+        let mut target = Image::new_uninit(extent, TextureDimension::D2, format, RenderAssetUsages::RENDER_WORLD);
+        target.texture_descriptor.usage |= TextureUsages::RENDER_ATTACHMENT;
+        app.finish();
+        app.cleanup();
+        let target = app.world_mut().resource_mut::<Assets<Image>>().add(target);
+        app.world_mut().spawn((camera_parts(), RenderTarget::Image(target.clone().into())));
+        Ok(Self { app, target, size })
     }
-    Err(RenderError::NoPicture { n_frames: N_PICTURE_FRAMES })
+
+    /// Draws a snapshot as it was when it was made. `options.size` is that of the studio.
+    pub fn draw(&mut self, snapshot: Snapshot, options: RenderOptions) -> Result<Picture, RenderError> {
+        let mut chart = Chart::new(self.size, options.settings, options.select);
+        chart.show_file(snapshot);
+        if let Some(LookAt { lat, lon, scale }) = options.look_at {
+            chart.view.centre = crate::scene::ChartPoint::from_degrees(lat, lon);
+            let middle = chart.view.to_screen(chart.view.centre);
+            chart.view.zoom(scale / chart.view.scale, middle);
+            chart.moved = true;
+        }
+        chart.link = options.link;
+        self.show(chart)
+    }
+
+    /// Draws a chart as it is.
+    pub(crate) fn show(&mut self, mut chart: Chart) -> Result<Picture, RenderError> {
+        // What was drawn before is not what is drawn now.
+        chart.generation = self.app.world().resource::<Chart>().generation + 1;
+        self.app.insert_resource(chart);
+        for _ in 0..N_WARM_UP_FRAMES {
+            update(&mut self.app);
+        }
+        let view = self.app.world().resource::<Chart>().view;
+        let slot: Arc<Mutex<Option<Image>>> = Arc::default();
+        let filled = Arc::clone(&slot);
+        self.app.world_mut().spawn(Screenshot::image(self.target.clone())).observe(
+            move |captured: On<ScreenshotCaptured>| {
+                if let Ok(mut slot) = filled.lock() {
+                    *slot = Some(captured.image.clone());
+                }
+            },
+        );
+        for _ in 0..N_PICTURE_FRAMES {
+            update(&mut self.app);
+            if let Some(image) = slot.lock().ok().and_then(|mut slot| slot.take()) {
+                return Ok(Picture { image: pixels(&image)?, view });
+            }
+        }
+        Err(RenderError::NoPicture { n_frames: N_PICTURE_FRAMES })
+    }
 }
 
 /// One frame, until the card has drawn it.

@@ -7,6 +7,7 @@ mod fixture;
 mod skip;
 
 use firmware_schemas::quantity::Position;
+use viewer::Settings;
 use viewer::palette::{self, Rgba, Theme};
 use viewer::render::{Picture, RenderOptions, render};
 use viewer::scene::{ChartPoint, Link};
@@ -30,7 +31,8 @@ fn check(picture: &Picture, what: &str, position: Position, expected: Rgba) {
 }
 
 fn draw(theme: Theme, link: Link) -> Picture {
-    let options = RenderOptions { size: (1280, 720), theme, select: None, look_at: None, link };
+    let settings = Settings { theme, ..Settings::default() };
+    let options = RenderOptions { size: (1280, 720), settings, select: None, look_at: None, link };
     render(fixture::snapshot(), options).unwrap()
 }
 

@@ -94,9 +94,9 @@ impl View {
         view
     }
 
-    /// The widest zoom: never water beyond the poles, and the world not much more than once across.
+    /// The widest zoom: never water beyond the poles, and the world once across, so that nothing is seen twice.
     fn scale_min(&self) -> f64 {
-        (0.7 * self.width / WORLD).max(self.height / WORLD).max(1e-3)
+        (self.width / WORLD).max(self.height / WORLD).max(1e-3)
     }
 
     /// Where a place is in the window; the copy nearest to the middle.

@@ -35,8 +35,16 @@ pub struct Epochs {
     pub sites: u64,
     /// Lanes.
     pub lanes: u64,
-    /// Vehicles, or alerts that colour them.
-    pub vehicles: u64,
+    /// Everything began anew.
+    pub snapshots: u64,
+    /// Alerts.
+    pub alerts: u64,
+    /// Shipments, or vehicles that took another lane.
+    pub flows: u64,
+    /// Sums of stock.
+    pub stock: u64,
+    /// Readings.
+    pub readings: u64,
 }
 
 /// Everything that the gateway told us.
@@ -66,7 +74,14 @@ pub struct Known {
     pub alerts: BTreeMap<AlertId, AlertView>,
     /// What changed.
     pub epochs: Epochs,
+    /// Vehicles that changed since somebody took this list; `None` when all may have.
+    pub news: Option<Vec<VehicleId>>,
+    /// When each vehicle that stands at a site was first seen there.
+    pub standing_since: BTreeMap<VehicleId, Timestamp>,
 }
+
+/// More news than these are everything.
+const NEWS_MAX: usize = 1 << 20;
 
 impl Known {
     /// Starts anew from a snapshot.
@@ -84,8 +99,23 @@ impl Known {
             vehicles: snapshot.vehicles.into_iter().map(|vehicle| (vehicle.vehicle.clone(), vehicle)).collect(),
             shipments: BTreeMap::new(),
             alerts: BTreeMap::new(),
-            epochs: Epochs { sites: epochs.sites + 1, lanes: epochs.lanes + 1, vehicles: epochs.vehicles + 1 },
+            epochs: Epochs {
+                sites: epochs.sites + 1,
+                lanes: epochs.lanes + 1,
+                snapshots: epochs.snapshots + 1,
+                alerts: epochs.alerts + 1,
+                flows: epochs.flows + 1,
+                stock: epochs.stock + 1,
+                readings: epochs.readings + 1,
+            },
+            news: None,
+            standing_since: BTreeMap::new(),
         };
+        for vehicle in self.vehicles.values().filter(|vehicle| vehicle.site.is_some()) {
+            if let Some(at) = vehicle.at.or(self.at) {
+                self.standing_since.insert(vehicle.vehicle.clone(), at);
+            }
+        }
         for row in snapshot.stock {
             self.take_stock(row);
         }
@@ -95,6 +125,23 @@ impl Known {
         for alert in snapshot.alerts {
             self.take_alert(alert);
         }
+    }
+
+    /// All of it as a snapshot, as the gateway would give it with the same contents. `None` before there was one.
+    pub fn to_snapshot(&self) -> Option<Snapshot> {
+        Some(Snapshot {
+            seq: self.seq,
+            at: self.at?,
+            network: self.network.clone()?,
+            sites: self.sites.values().cloned().collect(),
+            lanes: self.lanes.values().cloned().collect(),
+            skus: self.skus.values().cloned().collect(),
+            stock: self.stock.values().flat_map(|rows| rows.values().cloned()).collect(),
+            devices: self.devices.values().cloned().collect(),
+            vehicles: self.vehicles.values().cloned().collect(),
+            shipments: self.shipments.values().cloned().collect(),
+            alerts: self.alerts.values().cloned().collect(),
+        })
     }
 
     /// Takes one step. False, and nothing taken, if it is not newer than what is known.
@@ -120,6 +167,7 @@ impl Known {
                 self.epochs.sites += u64::from(before.is_none_or(|before| seen(before) != seen(&site)));
                 // A site that moved takes its lanes along.
                 self.epochs.lanes += u64::from(before.is_none_or(|before| before.position != site.position));
+                self.epochs.stock += u64::from(before.is_none_or(|before| before.stock != site.stock));
                 self.sites.insert(site.site.clone(), site);
             }
             Change::Lane(lane) => {
@@ -136,16 +184,35 @@ impl Known {
             }
             Change::Reading(reading) => self.take_reading(reading),
             Change::Vehicle(vehicle) => {
-                self.epochs.vehicles += 1;
-                self.vehicles.insert(vehicle.vehicle.clone(), vehicle);
+                self.take_vehicle(vehicle);
             }
-            Change::Shipment(shipment) => self.take_shipment(shipment),
+            Change::Shipment(shipment) => {
+                self.epochs.flows += 1;
+                self.take_shipment(shipment);
+            }
             Change::Alert(alert) => {
-                self.epochs.sites += 1;
-                self.epochs.vehicles += 1;
+                self.epochs.alerts += 1;
                 self.take_alert(alert);
             }
         }
+    }
+
+    fn take_vehicle(&mut self, vehicle: VehicleView) {
+        let id = &vehicle.vehicle;
+        let before = self.vehicles.get(id);
+        self.epochs.flows += u64::from(before.is_none_or(|before| before.lane != vehicle.lane));
+        if vehicle.site.is_none() {
+            self.standing_since.remove(id);
+        } else if before.is_none_or(|before| before.site != vehicle.site)
+            && let Some(at) = vehicle.at.or(self.at)
+        {
+            self.standing_since.insert(id.clone(), at);
+        }
+        match &mut self.news {
+            Some(news) if news.len() < NEWS_MAX => news.push(id.clone()),
+            news => *news = None,
+        }
+        self.vehicles.insert(id.clone(), vehicle);
     }
 
     fn take_stock(&mut self, row: StockView) {
@@ -169,6 +236,7 @@ impl Known {
     /// A reading of a device that is not known yet waits for nothing: the device's own change brings it.
     fn take_reading(&mut self, reading: LastReadingView) {
         let Some(device) = self.devices.get_mut(&reading.device) else { return };
+        self.epochs.readings += 1;
         device.heard_at = device.heard_at.max(Some(reading.received_at));
         device.freshness = Freshness::Live;
         let last = ReadingView { at: reading.at, value: reading.value, quality: reading.quality };
@@ -237,6 +305,78 @@ fn raise<Id: Ord + Clone>(worst: &mut BTreeMap<Id, Severity>, id: &Id, severity:
         Some(so_far) => *so_far = severity.max(*so_far),
         None => {
             worst.insert(id.clone(), severity);
+        }
+    }
+}
+
+/// Small networks for tests of the scene.
+#[cfg(test)]
+pub(crate) mod testing {
+    use super::*;
+    use firmware_schemas::id::TenantId;
+    use firmware_schemas::network::SiteKind;
+    use firmware_schemas::quantity::{Pieces, Position};
+    use firmware_schemas::view::StockSummary;
+
+    pub(crate) fn site(id: &str, kind: SiteKind, lat: f64, lon: f64) -> SiteView {
+        SiteView {
+            site: SiteId::new(id).unwrap(),
+            kind,
+            name: id.to_owned(),
+            name_zh: None,
+            position: Position::from_degrees(lat, lon).unwrap(),
+            country: None,
+            time_zone: "UTC".to_owned(),
+            tier: None,
+            partner_class: None,
+            stock: StockSummary {
+                positions: 1,
+                on_hand: Pieces(5),
+                in_transit: Pieces(0),
+                below_reorder_point: 0,
+                out_of_stock: 0,
+            },
+            gln: None,
+            open_alerts: 0,
+        }
+    }
+
+    pub(crate) fn sku(nth: usize) -> SkuView {
+        use firmware_schemas::network::TemperatureClass;
+        use firmware_schemas::quantity::{Grams, MinorUnits};
+        SkuView {
+            sku: SkuId::new(&format!("SKU-{nth:04}")).unwrap(),
+            name: format!("Tea {nth}"),
+            name_zh: None,
+            unit: "tin".to_owned(),
+            mass_g: Grams(130),
+            value_minor: MinorUnits(340),
+            temperature: if nth.is_multiple_of(3) { TemperatureClass::Chilled } else { TemperatureClass::Dry },
+            temperature_min_milli_c: None,
+            temperature_max_milli_c: None,
+            shelf_life_days: None,
+            gtin: None,
+        }
+    }
+
+    pub(crate) fn snapshot(sites: Vec<SiteView>) -> Snapshot {
+        Snapshot {
+            seq: 10,
+            at: Timestamp::from_secs(100).unwrap(),
+            network: NetworkView {
+                name: "Test".to_owned(),
+                tenant: TenantId::new("test").unwrap(),
+                currency: "EUR".to_owned(),
+                time_zone: "UTC".to_owned(),
+            },
+            sites,
+            lanes: Vec::new(),
+            skus: Vec::new(),
+            stock: Vec::new(),
+            devices: Vec::new(),
+            vehicles: Vec::new(),
+            shipments: Vec::new(),
+            alerts: Vec::new(),
         }
     }
 }
@@ -342,9 +482,9 @@ mod tests {
         let mut known = known();
         let before = known.epochs;
         check(&mut known, 11, Change::Site(site(4)), true);
-        assert_eq!(known.epochs, before);
+        assert_eq!(Epochs { stock: before.stock, ..known.epochs }, before);
         check(&mut known, 12, Change::Alert(alert(AlertState::Open, Severity::Watch)), true);
-        assert!(known.epochs.sites > before.sites);
+        assert!(known.epochs.alerts > before.alerts);
     }
 
     #[test]

@@ -7,9 +7,12 @@ use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::view::Freshness;
 
 use super::chart::{ScreenPoint, View};
-use super::mark::{ItemId, Mark};
-use super::network::{SiteStatus, is_doorstep, rank, statuses};
-use super::{Detail, Known, facts};
+use super::fleet::Fleet;
+use super::mark::ItemId;
+use super::network::{SiteStatus, is_doorstep, rank};
+use super::sites::Sites;
+use super::{Detail, Known, Words};
+use crate::land::City;
 
 /// A rectangle of the window, in logical pixels.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -93,58 +96,106 @@ fn vehicle_scale_min(kind: VehicleKind) -> f64 {
     }
 }
 
-/// The names that would like to be on the chart.
-pub fn wishes(known: &Known, view: &View, now: Timestamp, selected: Option<&ItemId>) -> Vec<Wish> {
+/// What the names are taken from.
+#[derive(Clone, Copy)]
+pub struct Named<'a> {
+    /// Names and freshness.
+    pub known: &'a Known,
+    /// Which sites stand for themselves, and how they are.
+    pub sites: &'a Sites,
+    /// Where vehicles are drawn.
+    pub fleet: &'a Fleet,
+    /// The moment that is shown.
+    pub now: Timestamp,
+    /// In which language.
+    pub words: &'a Words,
+}
+
+/// The names that would like to be on the chart, cities left aside.
+pub fn wishes(named: &Named<'_>, view: &View, selected: Option<&ItemId>) -> Vec<Wish> {
+    let Named { known, sites, fleet, now, words } = *named;
     let mut wishes = Vec::new();
     let detail = Detail::of(view.scale);
-    let statuses = statuses(known);
-    for (id, site) in &known.sites {
-        let item = ItemId::Site(id.clone());
-        let chosen = selected == Some(&item);
-        let alert = match statuses.get(id) {
-            Some(SiteStatus::Alert(severity)) => 1 + *severity as u32,
+    let seen = |at: ScreenPoint| at.x >= 0.0 && at.y >= 0.0 && at.x <= view.width && at.y <= view.height;
+    for spot in sites.spots() {
+        let at = view.to_screen(spot.at);
+        if !seen(at) {
+            continue;
+        }
+        let chosen = matches!(selected, Some(ItemId::Site(id)) if id == spot.id);
+        if is_doorstep(spot.kind) && view.scale < DOORSTEP_SCALE_MIN && !chosen {
+            continue;
+        }
+        let Some(site) = known.sites.get(spot.id) else { continue };
+        let alert = match spot.status {
+            SiteStatus::Alert(severity) => 1 + severity as u32,
             _ => 0,
         };
-        if is_doorstep(site.kind) && view.scale < DOORSTEP_SCALE_MIN && !chosen {
-            continue;
-        }
-        let weight = if chosen { 10_000 } else { 100 * u32::from(rank(site.kind)) + 30 * alert };
-        let at = view.to_screen(super::ChartPoint::of(site.position));
-        let radius_px = super::network::radius_px(site.kind, detail);
-        let size_px = if rank(site.kind) >= 5 { 14.0 } else { 12.0 };
-        let over_symbols = chosen || rank(site.kind) >= 5;
-        wishes.push(Wish { item, text: site.name.clone(), at, radius_px, size_px, weight, over_symbols });
+        let weight = if chosen { 10_000 } else { 100 * u32::from(rank(spot.kind)) + 30 * alert };
+        let radius_px = super::network::radius_px(spot.kind, detail);
+        let size_px = if rank(spot.kind) >= 5 { 14.0 } else { 12.0 };
+        let over_symbols = chosen || rank(spot.kind) >= 5;
+        let text = words.name(&site.name, site.name_zh.as_deref()).to_owned();
+        let item = ItemId::Site(spot.id.clone());
+        wishes.push(Wish { item, text, at, radius_px, size_px, weight, over_symbols });
     }
-    for (id, vehicle) in &known.vehicles {
-        let Some(place) = super::fleet::place(known, vehicle) else { continue };
-        let item = ItemId::Vehicle(id.clone());
-        let chosen = selected == Some(&item);
-        let freshness = known.vehicle_freshness(vehicle, now);
-        if vehicle.site.is_some() && !chosen {
-            continue; // at rest at a site, whose own name is there
-        }
-        if view.scale < vehicle_scale_min(vehicle.kind) && !chosen {
+    for spot in fleet.spots(now) {
+        let chosen = matches!(selected, Some(ItemId::Vehicle(id)) if id == spot.id);
+        if view.scale < vehicle_scale_min(spot.kind) && !chosen {
             continue;
         }
-        let radius_px = super::fleet::radius_px(vehicle.kind, detail);
-        let worry = u32::from(matches!(freshness, Freshness::Stale | Freshness::Lost));
+        let at = view.to_screen(spot.at);
+        if !seen(at) {
+            continue;
+        }
+        let Some(vehicle) = known.vehicles.get(spot.id) else { continue };
+        let radius_px = super::fleet::radius_px(spot.kind, detail);
+        let worry = u32::from(matches!(spot.freshness, Freshness::Stale | Freshness::Lost));
         // Ships are few and far from other names; trucks wait for a closer look.
         let weight = if chosen { 10_000 } else { 150 + radius_px as u32 * 10 + 120 * worry };
-        let text = match (freshness, vehicle.at) {
+        let text = match (spot.freshness, vehicle.at) {
             (Freshness::Live | Freshness::Never, _) | (_, None) => vehicle.name.clone(),
-            (_, Some(heard_at)) => format!("{} · {}", vehicle.name, facts::span(now.since(heard_at))),
+            (_, Some(heard_at)) => format!("{} · {}", vehicle.name, words.span(now.since(heard_at))),
         };
+        let item = ItemId::Vehicle(spot.id.clone());
+        wishes.push(Wish { item, text, at, radius_px, size_px: 11.0, weight, over_symbols: chosen });
+    }
+    wishes
+}
+
+/// The names of cities, which give way to all others.
+pub fn city_wishes(cities: &[City], view: &View, words: &Words) -> Vec<Wish> {
+    let rank_max = city_rank_max(view.scale);
+    let mut wishes = Vec::new();
+    for (nth, city) in cities.iter().enumerate().take_while(|(_, city)| city.rank <= rank_max) {
+        let at = view.to_screen(city.at);
+        if at.x < 0.0 || at.y < 0.0 || at.x > view.width || at.y > view.height {
+            continue;
+        }
         wishes.push(Wish {
-            item,
-            text,
-            at: view.to_screen(place),
-            radius_px,
+            item: ItemId::City(nth as u32), // there are two thousand
+            text: words.name(&city.name, Some(&city.name_zh)).to_owned(),
+            at,
+            radius_px: 2.0,
             size_px: 11.0,
-            weight,
-            over_symbols: chosen,
+            weight: 40 - u32::from(city.rank) * 4 + u32::from(city.capital),
+            over_symbols: false,
         });
     }
     wishes
+}
+
+/// Up to which rank cities are shown at a zoom: the smaller the number, the greater the city.
+pub fn city_rank_max(scale: f64) -> u8 {
+    match scale {
+        scale if scale < 6.0 => 0,
+        scale if scale < 11.0 => 1,
+        scale if scale < 20.0 => 2,
+        scale if scale < 35.0 => 3,
+        scale if scale < 70.0 => 4,
+        scale if scale < 120.0 => 5,
+        _ => 10,
+    }
 }
 
 /// Places as many names as fit. No name covers a panel, and only weighty names cover symbols.
@@ -258,13 +309,22 @@ impl Grid {
 }
 
 /// The squares of all symbols that a name should not cover.
-pub fn obstacles(marks: &[Mark], view: &View) -> Vec<ScreenRect> {
-    marks
-        .iter()
-        .filter(|mark| mark.radius_px >= 5.0 && mark.item.is_some())
-        .map(|mark| ScreenRect::around(view.to_screen(mark.at), mark.radius_px))
+pub fn obstacles(named: &Named<'_>, view: &View) -> Vec<ScreenRect> {
+    let detail = Detail::of(view.scale);
+    let sites = named.sites.spots().map(|spot| (spot.at, super::network::radius_px(spot.kind, detail)));
+    let clusters = named.sites.clusters().iter().map(|cluster| (cluster.at, cluster.radius_px));
+    let vehicles = named.fleet.spots(named.now).map(|spot| (spot.at, super::fleet::radius_px(spot.kind, detail)));
+    let window = ScreenRect { left: 0.0, top: 0.0, right: view.width, bottom: view.height };
+    let rects = sites.chain(clusters).chain(vehicles).filter(|(_, radius_px)| *radius_px >= 4.5);
+    rects
+        .map(|(at, radius_px)| ScreenRect::around(view.to_screen(at), radius_px))
+        .filter(|rect| rect.overlaps(&window))
+        .take(OBSTACLES_MAX)
         .collect()
 }
+
+/// Where there are more symbols than these, names lie over some.
+const OBSTACLES_MAX: usize = 20_000;
 
 #[cfg(test)]
 mod tests {

@@ -3,7 +3,7 @@
 use std::f64::consts::TAU;
 
 use firmware_schemas::fact::Severity;
-use firmware_schemas::id::{SiteId, VehicleId};
+use firmware_schemas::id::{DeviceId, OrderId, ShipmentId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{SiteKind, VehicleKind};
 
 use super::chart::ChartPoint;
@@ -16,6 +16,16 @@ pub enum ItemId {
     Vehicle(VehicleId),
     /// A site.
     Site(SiteId),
+    /// A device.
+    Device(DeviceId),
+    /// A shipment.
+    Shipment(ShipmentId),
+    /// A stock keeping unit.
+    Sku(SkuId),
+    /// An order.
+    Order(OrderId),
+    /// A city, by its place in the list: it has a name and nothing else.
+    City(u32),
 }
 
 /// An outline, convex, about as large as a circle of radius one.
@@ -84,6 +94,23 @@ impl Shape {
         }
     }
 
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 13] = [
+        Self::Circle,
+        Self::Square,
+        Self::Diamond,
+        Self::Triangle,
+        Self::Pentagon,
+        Self::Hexagon,
+        Self::Octagon,
+        Self::House,
+        Self::Harbour,
+        Self::Dart,
+        Self::Hull,
+        Self::Truck,
+        Self::Carriage,
+    ];
+
     /// The corners, anticlockwise, `y` up.
     pub fn outline(self) -> Vec<[f64; 2]> {
         match self {
@@ -131,6 +158,8 @@ pub enum Fill {
     Cross,
     /// Only a thin line around nothing: a halo of selection or uncertainty.
     Ring,
+    /// A dashed line around nothing: an estimate.
+    Dashed,
 }
 
 /// One symbol.
@@ -158,25 +187,9 @@ pub struct Mark {
 mod tests {
     use super::*;
 
-    const ALL: [Shape; 13] = [
-        Shape::Circle,
-        Shape::Square,
-        Shape::Diamond,
-        Shape::Triangle,
-        Shape::Pentagon,
-        Shape::Hexagon,
-        Shape::Octagon,
-        Shape::House,
-        Shape::Harbour,
-        Shape::Dart,
-        Shape::Hull,
-        Shape::Truck,
-        Shape::Carriage,
-    ];
-
     #[test]
     fn outlines_run_anticlockwise_around_their_middle() {
-        for shape in ALL {
+        for shape in Shape::ALL {
             let outline = shape.outline();
             for at in 0..outline.len() {
                 let ([ax, ay], [bx, by]) = (outline[at], outline[(at + 1) % outline.len()]);

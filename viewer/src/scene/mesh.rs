@@ -80,6 +80,65 @@ impl Triangles {
         }
     }
 
+    /// A rectangle in pixels beside a place: its lower left corner, width and height, `y` up.
+    pub fn bar(&mut self, at: ChartPoint, corner: [f64; 2], size: [f64; 2], colour: Rgba) {
+        let [left, bottom] = corner;
+        let [right, top] = [left + size[0], bottom + size[1]];
+        let corners = [[left, bottom], [right, bottom], [right, top], [left, top]].map(|[x, y]| {
+            let offset_px = [x as f32, y as f32];
+            self.vertex(Vertex { at, along: SOLID, offset_px, colour })
+        });
+        let [a, b, c, d] = corners;
+        self.indices.extend([a, b, c, a, c, d]);
+    }
+
+    /// A disc of so many pixels.
+    pub fn disc(&mut self, at: ChartPoint, radius_px: f64, colour: Rgba) {
+        self.fan(at, radius_px, (0.0, 1.0), (colour, colour));
+    }
+
+    /// A part of a disc, in turns clockwise from twelve o'clock.
+    pub fn sector(&mut self, at: ChartPoint, radius_px: f64, turns: (f64, f64), colour: Rgba) {
+        self.fan(at, radius_px, turns, (colour, colour));
+    }
+
+    /// A disc that fades out to its rim.
+    pub fn glow(&mut self, at: ChartPoint, radius_px: f64, colour: Rgba) {
+        let [.., alpha] = colour.0;
+        let half = colour.with_alpha((f64::from(alpha) * 0.45) as u8);
+        self.fan(at, radius_px * 0.5, (0.0, 1.0), (colour, half));
+        // The outer half, from half as strong to nothing.
+        const N_CORNERS: u32 = 24;
+        let mut before: Option<[u32; 2]> = None;
+        for corner in 0..=N_CORNERS {
+            let (sin, cos) = (f64::from(corner) / f64::from(N_CORNERS) * std::f64::consts::TAU).sin_cos();
+            let pair = [(0.5, half), (1.0, colour.with_alpha(0))].map(|(share, colour)| {
+                let offset_px = [(sin * radius_px * share) as f32, (cos * radius_px * share) as f32];
+                self.vertex(Vertex { at, along: SOLID, offset_px, colour })
+            });
+            if let Some([inner, outer]) = before {
+                self.indices.extend([inner, outer, pair[0], pair[0], outer, pair[1]]);
+            }
+            before = Some(pair);
+        }
+    }
+
+    fn fan(&mut self, at: ChartPoint, radius_px: f64, (from, to): (f64, f64), (inner, outer): (Rgba, Rgba)) {
+        let n_corners = ((to - from) * 28.0).ceil().max(1.0) as u32;
+        let hub = self.vertex(Vertex { at, along: SOLID, offset_px: [0.0, 0.0], colour: inner });
+        let mut before = None;
+        for corner in 0..=n_corners {
+            let turn = from + (to - from) * f64::from(corner) / f64::from(n_corners);
+            let (sin, cos) = (turn * std::f64::consts::TAU).sin_cos();
+            let offset_px = [(sin * radius_px) as f32, (cos * radius_px) as f32];
+            let rim = self.vertex(Vertex { at, along: SOLID, offset_px, colour: outer });
+            if let Some(before) = before {
+                self.indices.extend([hub, before, rim]);
+            }
+            before = Some(rim);
+        }
+    }
+
     /// A symbol with a halo around it.
     pub fn mark(&mut self, mark: &Mark, look: &Look) {
         let corners = corners(mark);
@@ -107,7 +166,7 @@ impl Triangles {
                     }
                 }
             }
-            Fill::Ring => self.ring(mark, &corners),
+            Fill::Ring | Fill::Dashed => self.ring(mark, &corners),
         }
     }
 

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use firmware_schemas::fact::Severity;
-use firmware_schemas::id::SiteId;
+use firmware_schemas::id::{LaneId, SiteId};
 use firmware_schemas::network::{Mode, SiteKind};
 use firmware_schemas::view::SiteView;
 
-use super::chart::{ChartPoint, Margins, View, great_circle};
-use super::mark::{Fill, ItemId, Mark, Shape};
+use super::chart::{ChartPoint, Margins, View};
+use super::fleet::Lines;
+use super::mark::Shape;
 use super::{Detail, Known, Look};
 use crate::palette::{self, Rgba, Theme};
 
@@ -21,47 +22,77 @@ pub struct LanePath {
     pub colour: Rgba,
     /// In pixels.
     pub width_px: f64,
-    /// Broken, for rail and air.
+    /// Broken: planned, and nothing is under way.
     pub dashed: bool,
 }
 
-/// The colour of a mode, and whether its lines are broken.
-pub fn mode_style(mode: Mode, theme: &Theme) -> (Rgba, bool) {
+/// The colour of a mode.
+pub fn mode_colour(mode: Mode, theme: &Theme) -> Rgba {
     match mode {
-        Mode::Sea => (theme.lane_sea, false),
-        Mode::Road => (theme.lane_road, false),
-        Mode::Rail => (theme.lane_rail, true),
-        Mode::Air => (theme.lane_air, true),
-        Mode::Barge => (theme.lane_barge, false),
-        Mode::Internal => (theme.text_faint, false),
+        Mode::Sea => theme.lane_sea,
+        Mode::Road => theme.lane_road,
+        Mode::Rail => theme.lane_rail,
+        Mode::Air => theme.lane_air,
+        Mode::Barge => theme.lane_barge,
+        Mode::Internal => theme.text_faint,
     }
 }
 
+/// The lanes on which something is under way: a shipment or a vehicle.
+pub fn busy(known: &Known) -> BTreeSet<&LaneId> {
+    let vehicles = known.vehicles.values().filter(|vehicle| vehicle.site.is_none());
+    let shipments = known.shipments.values().filter_map(|shipment| shipment.lane.as_ref());
+    vehicles.filter_map(|vehicle| vehicle.lane.as_ref()).chain(shipments).collect()
+}
+
 /// All lanes whose ends are known; those of little weight first, so that the others lie over them.
-pub fn lanes(known: &Known, look: &Look) -> Vec<LanePath> {
-    // There and back along the same way is one line.
-    let mut drawn = BTreeSet::new();
+///
+/// A lane is a broken line while it is only planned: nothing is under way on it.
+pub fn lanes(known: &Known, lines: &mut Lines, look: &Look) -> Vec<LanePath> {
+    let busy = busy(known);
+    // There and back along the same way is one line, whole if either is.
+    let mut drawn: BTreeMap<(Mode, &SiteId, &SiteId, usize), usize> = BTreeMap::new();
     let mut paths: Vec<(bool, LanePath)> = Vec::with_capacity(known.lanes.len());
     for lane in known.lanes.values() {
         let (Some(from), Some(to)) = (known.sites.get(&lane.from), known.sites.get(&lane.to)) else { continue };
-        let stops: Vec<_> =
-            std::iter::once(from.position).chain(lane.via.iter().copied()).chain([to.position]).collect();
-        let back: Vec<_> = stops.iter().rev().copied().collect();
-        if !drawn.insert((lane.mode, stops.clone().min(back))) {
+        let ends = if lane.from < lane.to { (&lane.from, &lane.to) } else { (&lane.to, &lane.from) };
+        let dashed = !busy.contains(&lane.lane);
+        let key = (lane.mode, ends.0, ends.1, lane.via.len());
+        if let Some(at) = drawn.get(&key) {
+            let (_, path): &mut (bool, LanePath) = &mut paths[*at];
+            path.dashed &= dashed;
             continue;
         }
-        let points = great_circle(&stops);
-        if points.is_empty() {
-            continue; // both ends in one place
-        }
+        let Some(line) = lines.of(known, &lane.lane) else { continue }; // both ends in one place
+        drawn.insert(key, paths.len());
         let last_mile = is_doorstep(from.kind) || is_doorstep(to.kind);
-        let (colour, dashed) = mode_style(lane.mode, &look.theme);
-        let colour = look.of(colour.with_alpha(if last_mile { 80 } else { 190 }));
+        let colour = mode_colour(lane.mode, &look.theme);
+        let colour = look.of(colour.with_alpha(if last_mile { 70 } else { 200 }));
         let width_px = if last_mile { 0.9 } else { 1.7 };
-        paths.push((!last_mile, LanePath { points, colour, width_px, dashed }));
+        paths.push((!last_mile, LanePath { points: line.points.clone(), colour, width_px, dashed }));
     }
     paths.sort_by_key(|(trunk, _)| *trunk);
     paths.into_iter().map(|(_, path)| path).collect()
+}
+
+/// Goods under way on each lane as a broad band under it, the broader the more pieces.
+pub fn flows(known: &Known, lines: &mut Lines, look: &Look) -> Vec<LanePath> {
+    let mut pieces: BTreeMap<&LaneId, i64> = BTreeMap::new();
+    for shipment in known.shipments.values() {
+        let Some(lane) = &shipment.lane else { continue };
+        let sum: i64 = shipment.lines.iter().fold(0, |sum, line| sum.saturating_add(line.pieces.0));
+        let so_far = pieces.entry(lane).or_default();
+        *so_far = so_far.saturating_add(sum);
+    }
+    let mut paths = Vec::new();
+    for (lane, pieces) in pieces {
+        let (Some(view), Some(line)) = (known.lanes.get(lane), lines.of(known, lane)) else { continue };
+        let colour = look.of(mode_colour(view.mode, &look.theme).with_alpha(55));
+        // Ten times the pieces are 1.6 pixels more.
+        let width_px = 2.0 + 1.6 * (pieces.max(1) as f64).log10();
+        paths.push(LanePath { points: line.points.clone(), colour, width_px, dashed: false });
+    }
+    paths
 }
 
 /// The width of the panel of what is selected, in pixels.
@@ -70,18 +101,21 @@ pub const PANEL_PX: f64 = 340.0;
 /// The height of the title bar, in pixels.
 pub const TITLE_BAR_PX: f64 = 44.0;
 
+/// The height of the bar with the time, in pixels.
+pub const TIMELINE_PX: f64 = 44.0;
+
 /// Fitting comes no closer than this many pixels to a degree.
 const FIT_SCALE_MAX: f64 = 400.0;
 
 /// Brings all sites, and the lanes between them, into the part of the window that no panel covers.
 pub fn fit(known: &Known, view: &mut View, panel_shown: bool) {
-    let look = Look { theme: Theme::DARK, greyed: false };
     let mut points: Vec<ChartPoint> = known.sites.values().map(|site| ChartPoint::of(site.position)).collect();
-    points.extend(lanes(known, &look).into_iter().flat_map(|path| path.points));
+    let mut lines = Lines::default();
+    points.extend(known.lanes.keys().filter_map(|lane| lines.of(known, lane)).flat_map(|line| line.points.clone()));
     // Names stand beside the outermost symbols.
     let margins = Margins {
         top: TITLE_BAR_PX + 32.0,
-        bottom: 40.0,
+        bottom: 40.0 + TIMELINE_PX,
         left: 56.0,
         right: 90.0 + if panel_shown { PANEL_PX } else { 0.0 },
     };
@@ -159,46 +193,4 @@ pub fn statuses(known: &Known) -> BTreeMap<&SiteId, SiteStatus> {
         None => SiteStatus::Unknown,
     };
     known.sites.iter().map(|(id, site)| (id, status(site))).collect()
-}
-
-/// The symbols of all sites, the weighty ones and those with alerts last, so that they lie on top.
-pub fn sites(known: &Known, look: &Look, detail: Detail) -> Vec<Mark> {
-    let statuses = statuses(known);
-    /// By weight and alert, a site's symbol and its ring.
-    type Weighed = ((u8, bool), [Option<Mark>; 2]);
-    let mut marks: Vec<Weighed> = Vec::with_capacity(known.sites.len());
-    for (id, site) in &known.sites {
-        let status = statuses.get(id).copied().unwrap_or(SiteStatus::Unknown);
-        let radius = radius_px(site.kind, detail);
-        let symbol = Mark {
-            at: ChartPoint::of(site.position),
-            offset_px: [0.0, 0.0],
-            shape: Shape::of_site(site.kind),
-            radius_px: radius,
-            turn_rad: 0.0,
-            fill: if status == SiteStatus::Unknown { Fill::Hollow } else { Fill::Solid },
-            colour: look.of(status.colour()),
-            item: Some(ItemId::Site(id.clone())),
-        };
-        // Where the symbol is large enough, the status has its own shape at its shoulder.
-        let badge = match status {
-            SiteStatus::Alert(severity) if !is_doorstep(site.kind) => {
-                let (shape, colour) = Shape::of_severity(severity);
-                Some(Mark {
-                    offset_px: [radius * 0.95, radius * 0.95],
-                    shape,
-                    radius_px: (radius * 0.55).max(4.5),
-                    fill: Fill::Solid,
-                    colour: look.of(colour),
-                    item: None,
-                    ..symbol.clone()
-                })
-            }
-            _ => None,
-        };
-        let alerting = matches!(status, SiteStatus::Alert(_));
-        marks.push(((rank(site.kind), alerting), [Some(symbol), badge]));
-    }
-    marks.sort_by_key(|(weight, _)| *weight);
-    marks.into_iter().flat_map(|(_, pair)| pair).flatten().collect()
 }

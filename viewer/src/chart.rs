@@ -1,0 +1,523 @@
+//! What the window shows, and what can be done to it: without Bevy's systems, so that tests can hold it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bevy::prelude::Resource;
+use firmware_schemas::id::SiteId;
+use firmware_schemas::quantity::Timestamp;
+use firmware_schemas::view::Snapshot;
+
+use crate::feed::FeedEvent;
+use crate::palette::Theme;
+use crate::record::SharedRecorder;
+use crate::scene::chart::{ChartPoint, Margins, ScreenPoint};
+use crate::scene::clock::{GatewayClock, Timeline};
+use crate::scene::fleet::{Fleet, Lines};
+use crate::scene::history::Player;
+use crate::scene::keys::Act;
+use crate::scene::labels::Label;
+use crate::scene::mark::ItemId;
+use crate::scene::overlay::Heat;
+use crate::scene::sites::Sites;
+use crate::scene::{Known, Language, Layers, Link, Look, Units, View, Words, network};
+
+/// How everything is shown at first.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The colours.
+    pub theme: Theme,
+    /// Language, units and time zone.
+    pub words: Words,
+    /// What is drawn.
+    pub layers: Layers,
+    /// The heat map.
+    pub heat: Heat,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { theme: Theme::DARK, words: Words::default(), layers: Layers::default(), heat: Heat::Off }
+    }
+}
+
+/// A name on the chart, which goes along with what it names until names are placed again.
+#[derive(Clone, Debug)]
+pub(crate) struct Placed {
+    pub(crate) label: Label,
+    /// Where its symbol was in the window.
+    pub(crate) anchor: ScreenPoint,
+}
+
+/// Everything that the systems share.
+#[derive(Resource)]
+pub(crate) struct Chart {
+    /// What the gateway told us.
+    pub(crate) known: Known,
+    /// What was known at the moment that is shown, when that is not now.
+    pub(crate) past: Player,
+    /// Counts up when all that is drawn must be drawn again: another moment, another network.
+    pub(crate) generation: u64,
+    /// Where the link stands.
+    pub(crate) link: Link,
+    /// The gateway's clock.
+    pub(crate) clock: GatewayClock,
+    /// Which moment is shown.
+    pub(crate) timeline: Timeline,
+    /// Our clock when the link last gave a sign of life.
+    signed: Duration,
+    /// Our clock: since the start.
+    pub(crate) elapsed: Duration,
+    /// What the window shows.
+    pub(crate) view: View,
+    /// Time stands: a file is shown, as at the time when it was made.
+    pub(crate) still: bool,
+    /// The person has moved the chart, so a new snapshot does not.
+    pub(crate) moved: bool,
+    pub(crate) theme: Theme,
+    pub(crate) words: Words,
+    pub(crate) layers: Layers,
+    pub(crate) heat: Heat,
+    /// What the panel shows.
+    pub(crate) selected: Option<ItemId>,
+    /// What is under the pointer.
+    pub(crate) hovered: Option<ItemId>,
+    /// What keys and pointer do is written in a corner.
+    pub(crate) hints_shown: bool,
+    pub(crate) help_shown: bool,
+    pub(crate) labels_shown: bool,
+    pub(crate) following: bool,
+    /// The names as last placed, and what for.
+    pub(crate) labels: Vec<Placed>,
+    pub(crate) labels_for: Option<(View, u64, u64)>,
+    pub(crate) label_sides: BTreeMap<ItemId, u8>,
+    pub(crate) sites: Sites,
+    pub(crate) fleet: Fleet,
+    pub(crate) lines: Lines,
+    /// What was said to the person last, and when by our clock.
+    pub(crate) notice: Option<(String, Duration)>,
+    /// History, where there is a link.
+    pub(crate) recorder: Option<SharedRecorder>,
+    /// A picture is wanted.
+    pub(crate) picture_wanted: bool,
+    /// The search field and what is in it.
+    pub(crate) search: Option<String>,
+    /// The alert that `A` jumped to last.
+    pub(crate) alert_at: Option<firmware_schemas::fact::AlertId>,
+    pub(crate) alerts_shown: bool,
+    /// Select this when it is known.
+    wanted: Option<String>,
+    /// What the fleet and the sites were made from.
+    begun: Option<(u64, u64)>,
+    alerts_taken: u64,
+    sites_taken: u64,
+}
+
+impl Chart {
+    pub(crate) fn new(size: (u32, u32), settings: Settings, select: Option<String>) -> Self {
+        let Settings { theme, words, layers, heat } = settings;
+        Self {
+            known: Known::default(),
+            past: Player::default(),
+            generation: 0,
+            link: Link::Connecting,
+            clock: GatewayClock::default(),
+            timeline: Timeline::default(),
+            signed: Duration::ZERO,
+            elapsed: Duration::ZERO,
+            view: View::world(f64::from(size.0), f64::from(size.1)),
+            still: false,
+            moved: false,
+            theme,
+            words,
+            layers,
+            heat,
+            selected: None,
+            hovered: None,
+            hints_shown: true,
+            help_shown: false,
+            labels_shown: true,
+            following: false,
+            labels: Vec::new(),
+            labels_for: None,
+            label_sides: BTreeMap::new(),
+            sites: Sites::default(),
+            fleet: Fleet::default(),
+            lines: Lines::default(),
+            notice: None,
+            recorder: None,
+            picture_wanted: false,
+            search: None,
+            alert_at: None,
+            alerts_shown: false,
+            wanted: select,
+            begun: None,
+            alerts_taken: 0,
+            sites_taken: 0,
+        }
+    }
+
+    /// Shows a snapshot from a file, as at the time when it was made.
+    pub(crate) fn show_file(&mut self, snapshot: Snapshot) {
+        self.link = Link::File;
+        self.still = true;
+        self.hints_shown = false;
+        self.take_snapshot(snapshot);
+    }
+
+    /// What is shown: what is known now, or was then.
+    pub(crate) fn shown(&self) -> &Known {
+        if self.timeline.is_live() || self.past.known.at.is_none() { &self.known } else { &self.past.known }
+    }
+
+    /// The gateway's clock, carried on by ours since it was last heard. `None` before the first snapshot.
+    pub(crate) fn live_now(&self) -> Option<Timestamp> {
+        if self.still { self.known.at } else { self.clock.now(self.elapsed) }
+    }
+
+    /// The moment that is shown.
+    pub(crate) fn now(&self) -> Option<Timestamp> {
+        Some(self.timeline.at(self.live_now()?, self.elapsed))
+    }
+
+    pub(crate) fn look(&self) -> Look {
+        Look { theme: self.theme, greyed: matches!(self.link, Link::Lost { .. }) && self.timeline.is_live() }
+    }
+
+    /// Brings the whole network into the window.
+    pub(crate) fn fit(&mut self) {
+        network::fit(&self.known, &mut self.view, self.selected.is_some());
+    }
+
+    /// Where the selected thing is.
+    pub(crate) fn selected_place(&self) -> Option<ChartPoint> {
+        self.place_of(self.selected.as_ref()?)
+    }
+
+    pub(crate) fn place_of(&self, item: &ItemId) -> Option<ChartPoint> {
+        let known = self.shown();
+        let site = |id: &SiteId| known.sites.get(id).map(|site| ChartPoint::of(site.position));
+        match item {
+            ItemId::Site(id) => site(id),
+            ItemId::Vehicle(id) => self.fleet.place(id, self.now()?),
+            ItemId::Device(id) => {
+                let device = known.devices.get(id)?;
+                match &device.vehicle {
+                    Some(vehicle) => self.fleet.place(vehicle, self.now()?),
+                    None => site(&device.site),
+                }
+            }
+            ItemId::Shipment(id) => {
+                let shipment = known.shipments.get(id)?;
+                match &shipment.vehicle {
+                    Some(vehicle) => self.fleet.place(vehicle, self.now()?),
+                    None => site(&shipment.from),
+                }
+            }
+            ItemId::Sku(_) | ItemId::Order(_) | ItemId::City(_) => None,
+        }
+    }
+
+    /// Selects something and brings it into the window.
+    pub(crate) fn jump_to(&mut self, item: ItemId) {
+        let place = self.place_of(&item);
+        self.selected = Some(item);
+        if let Some(place) = place {
+            self.look_at(place, 60.0);
+        }
+    }
+
+    pub(crate) fn look_at(&mut self, place: ChartPoint, scale_min: f64) {
+        let middle = ScreenPoint { x: self.view.width / 2.0, y: self.view.height / 2.0 };
+        let scale = self.view.scale;
+        self.view.zoom((scale_min / scale).max(1.0), middle);
+        self.view.centre = place;
+        // What a panel covers is not the middle.
+        let covered = if self.selected.is_some() { network::PANEL_PX / 2.0 } else { 0.0 };
+        self.view.pan(-covered, 0.0);
+        self.moved = true;
+    }
+
+    pub(crate) fn say(&mut self, text: String) {
+        self.notice = Some((text, self.elapsed));
+    }
+
+    fn take_snapshot(&mut self, snapshot: Snapshot) {
+        let at = snapshot.at;
+        let first = self.known.at.is_none();
+        self.words.site_zone = snapshot.network.time_zone.clone();
+        self.known.take_snapshot(snapshot);
+        if first || self.still {
+            self.clock.set(at, self.elapsed);
+        } else {
+            self.clock.hear(at, self.elapsed);
+        }
+        self.lines = Lines::default();
+        if let Some(wanted) = self.wanted.take() {
+            self.selected = crate::scene::inspect::find(&self.known, &wanted);
+            if self.selected.is_none() {
+                self.say(format!("{wanted}?"));
+            }
+        }
+        if !self.moved {
+            self.fit();
+        }
+    }
+
+    pub(crate) fn take(&mut self, event: FeedEvent) {
+        if !matches!(event, FeedEvent::Lost(_)) {
+            self.signed = self.elapsed;
+        }
+        match event {
+            FeedEvent::Snapshot(snapshot) => {
+                self.take_snapshot(*snapshot);
+                self.link = Link::Live;
+            }
+            FeedEvent::Delta(delta) => {
+                let at = delta.at;
+                if self.known.take_delta(*delta) {
+                    self.clock.hear(at, self.elapsed);
+                }
+                self.link = Link::Live;
+            }
+            FeedEvent::Following | FeedEvent::Heard => self.link = Link::Live,
+            FeedEvent::Lost(why) => {
+                let since = match &self.link {
+                    Link::Lost { since, .. } => *since,
+                    _ => self.live_now().map(|now| now.saturating_sub(self.elapsed.saturating_sub(self.signed))),
+                };
+                self.link = Link::Lost { since, reason: why.to_string() };
+            }
+        }
+    }
+
+    /// Brings history, fleet and sites to the moment that is shown.
+    pub(crate) fn keep_up(&mut self) {
+        let Some(now) = self.now() else { return };
+        if !self.timeline.is_live()
+            && let Some(recorder) = &self.recorder
+            && let Ok(mut recorder) = recorder.lock()
+        {
+            match self.past.go(&mut recorder.history, now) {
+                Ok(true) => self.generation += 1,
+                Ok(false) => {}
+                Err(why) => bevy::log::warn!("history cannot be shown: {why}"),
+            }
+        }
+        let live = self.timeline.is_live() || self.past.known.at.is_none();
+        let Self { known, past, fleet, sites, .. } = self;
+        let known = if live { known } else { &mut past.known };
+        let begun = Some((self.generation, known.epochs.snapshots));
+        if self.begun != begun {
+            fleet.begin(known, now);
+            sites.begin(known, self.view.scale);
+            self.labels_for = None;
+            self.begun = begun;
+            known.news = Some(Vec::new());
+            (self.alerts_taken, self.sites_taken) = (known.epochs.alerts, known.epochs.sites);
+        }
+        match known.news.replace(Vec::new()) {
+            Some(news) => {
+                for id in news {
+                    if let Some(vehicle) = known.vehicles.get(&id) {
+                        fleet.take(known, vehicle, now);
+                    }
+                }
+            }
+            None => fleet.begin(known, now),
+        }
+        if self.alerts_taken != known.epochs.alerts {
+            self.alerts_taken = known.epochs.alerts;
+            fleet.take_alerts(known, now);
+            sites.take_statuses(known);
+        }
+        if self.sites_taken != known.epochs.sites {
+            self.sites_taken = known.epochs.sites;
+            sites.begin(known, self.view.scale);
+        }
+        fleet.advance(now);
+        let scale = if self.layers.on(Layers::CLUSTERS) { self.view.scale } else { f64::INFINITY };
+        if sites.arrange(scale.min(1e9)) {
+            self.labels_for = None;
+        }
+        if self.following
+            && let Some(place) = self.selected_place()
+        {
+            self.view.centre = place;
+            self.view.pan(-network::PANEL_PX / 2.0, 0.0);
+            self.moved = true;
+        }
+    }
+
+    /// Does what a key or a button asks for.
+    pub(crate) fn act(&mut self, act: Act) {
+        let middle = ScreenPoint { x: self.view.width / 2.0, y: self.view.height / 2.0 };
+        let live = self.live_now();
+        match act {
+            Act::Pause => {
+                if let Some(live) = live {
+                    self.timeline.toggle(live, self.elapsed);
+                    self.generation += 1;
+                }
+            }
+            Act::Live => {
+                self.timeline.go_live();
+                self.generation += 1;
+            }
+            Act::Step(steps) => {
+                if let Some(now) = self.now() {
+                    let span = Duration::from_secs(60) * steps.unsigned_abs();
+                    let at = if steps < 0 { now.saturating_sub(span) } else { now.saturating_add(span) };
+                    self.seek(at);
+                }
+            }
+            Act::Speed(by) => {
+                if let Some(live) = live {
+                    self.timeline.change_speed(by, live, self.elapsed);
+                }
+            }
+            Act::Search => self.search = Some(String::new()),
+            Act::NextAlert => self.next_alert(),
+            Act::Alerts => self.alerts_shown = !self.alerts_shown,
+            Act::Focus => match self.selected_place() {
+                Some(place) => self.look_at(place, 120.0),
+                None => self.fit_again(),
+            },
+            Act::Fit => self.fit_again(),
+            Act::Follow => self.following = self.selected.is_some() && !self.following,
+            Act::Up => self.up(),
+            Act::Layer(layer) => {
+                self.layers.0[layer] ^= true;
+                self.labels_for = None;
+            }
+            Act::Heat => self.heat = self.heat.next(),
+            Act::Labels => {
+                self.labels_shown = !self.labels_shown;
+                self.labels_for = None;
+            }
+            Act::Theme => self.theme = if self.theme.is_dark() { Theme::LIGHT } else { Theme::DARK },
+            Act::Language => {
+                self.words.language = self.words.language.pick(Language::Zh, Language::En);
+                self.labels_for = None;
+            }
+            Act::Zone => self.words.zone = self.words.zone.next(),
+            Act::Units => {
+                self.words.units = if self.words.units == Units::Metric { Units::Imperial } else { Units::Metric };
+            }
+            Act::Picture => self.picture_wanted = true,
+            Act::Record => self.record(),
+            Act::Zoom(by) => {
+                self.view.zoom(1.5_f64.powi(by), middle);
+                self.moved = true;
+            }
+            Act::Pan(x, y) => {
+                self.view.pan(-80.0 * f64::from(x), -80.0 * f64::from(y));
+                self.moved = true;
+                self.following = false;
+            }
+            Act::Help => self.help_shown = !self.help_shown,
+            Act::Enter | Act::WhatIf | Act::Compare | Act::Proposals => {}
+        }
+    }
+
+    fn fit_again(&mut self) {
+        self.moved = false;
+        self.following = false;
+        self.fit();
+    }
+
+    /// Out of whatever is on top.
+    fn up(&mut self) {
+        if self.help_shown {
+            self.help_shown = false;
+        } else if self.search.take().is_some() {
+        } else if self.alerts_shown {
+            self.alerts_shown = false;
+        } else {
+            self.selected = None;
+            self.following = false;
+        }
+    }
+
+    /// Shows another moment.
+    pub(crate) fn seek(&mut self, at: Timestamp) {
+        let Some(live) = self.live_now() else { return };
+        let from = self.history_span().map_or(live, |(from, _)| from);
+        self.timeline.seek(at.max(from).min(live), self.elapsed);
+        self.generation += 1;
+    }
+
+    /// From when to when moments can be shown.
+    pub(crate) fn history_span(&self) -> Option<(Timestamp, Timestamp)> {
+        let recorder = self.recorder.as_ref()?.lock().ok()?;
+        let (from, to) = recorder.history.span()?;
+        Some((from, self.live_now().unwrap_or(to).max(to)))
+    }
+
+    /// The gravest first, then the newest; from the first after the one that was shown last.
+    fn next_alert(&mut self) {
+        let known = self.shown();
+        let mut alerts: Vec<_> = known.alerts.values().collect();
+        alerts.sort_by_key(|alert| (std::cmp::Reverse(alert.severity), std::cmp::Reverse(alert.raised_at), alert.id));
+        let after = alerts.iter().position(|alert| Some(alert.id) == self.alert_at).map_or(0, |at| at + 1);
+        let Some(alert) = alerts.get(after).or(alerts.first()) else {
+            return self.say(self.words.pick("no open alerts", "没有未处理的告警").to_owned());
+        };
+        let (id, message) = (alert.id, alert.message.clone());
+        let item = crate::scene::inspect::item_of_alert(known, alert);
+        self.alert_at = Some(id);
+        self.say(message);
+        if let Some(item) = item {
+            self.jump_to(item);
+        }
+    }
+
+    fn record(&mut self) {
+        let Some(recorder) = self.recorder.clone() else { return };
+        let Ok(mut recorder) = recorder.lock() else { return };
+        let said = if recorder.is_recording() {
+            recorder.end().map(|path| {
+                let path = path.map(|path| path.display().to_string()).unwrap_or_default();
+                self.words.pick(format!("recorded: {path}"), format!("已录制：{path}"))
+            })
+        } else {
+            let name = format!("portolan-{}.jsonl", self.known.seq);
+            recorder
+                .begin(std::path::Path::new(&name))
+                .map(|()| self.words.pick(format!("recording into {name}"), format!("正在录制到 {name}")))
+        };
+        drop(recorder);
+        self.say(said.unwrap_or_else(|why| why.to_string()));
+    }
+
+    /// Whether something on the chart moves by itself, so that it must be drawn again soon.
+    pub(crate) fn animates(&self) -> bool {
+        !self.still && self.timeline.runs() && self.fleet.moves()
+    }
+
+    /// What a click on the chart means.
+    pub(crate) fn click(&mut self, at: ScreenPoint, reach_px: f64) {
+        if let Some(cluster) = self.sites.pick_cluster(&self.view, at).cloned()
+            && self.hovered.is_none()
+        {
+            let known = self.shown();
+            let places = cluster.members.iter().filter_map(|id| known.sites.get(id));
+            let points: Vec<ChartPoint> = places.map(|site| ChartPoint::of(site.position)).collect();
+            let margins = Margins { top: 120.0, bottom: 120.0, left: 160.0, right: 160.0 };
+            self.view.fit(&points, margins, self.view.scale.max(500.0));
+            self.moved = true;
+            return;
+        }
+        self.selected = self.pick(at, reach_px);
+        self.following &= self.selected.is_some();
+    }
+
+    /// What is at a place of the window: vehicles before sites.
+    pub(crate) fn pick(&self, at: ScreenPoint, reach_px: f64) -> Option<ItemId> {
+        let now = self.now()?;
+        let vehicles = self.layers.on(Layers::VEHICLES);
+        let vehicle = vehicles.then(|| self.fleet.pick(&self.view, at, reach_px, now)).flatten();
+        let site = || self.layers.on(Layers::SITES).then(|| self.sites.pick(&self.view, at, reach_px)).flatten();
+        vehicle.map(ItemId::Vehicle).or_else(|| site().map(ItemId::Site))
+    }
+}

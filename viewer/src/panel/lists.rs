@@ -1,0 +1,125 @@
+//! What lies over the chart for a while: search, the list of alerts, the help.
+
+use bevy_egui::egui::{self, Align2, Pos2, RichText};
+
+use super::{Wish, colour, faint, link, symbol};
+use crate::chart::Chart;
+use crate::scene::inspect;
+use crate::scene::keys;
+use crate::scene::mark::Shape;
+use crate::scene::network;
+
+fn sheet(ctx: &egui::Context, name: &str, chart: &Chart, align: Align2, add: impl FnOnce(&mut egui::Ui)) {
+    let offset = [0.0, network::TITLE_BAR_PX as f32 + 12.0];
+    let area = egui::Area::new(name.to_owned().into()).order(egui::Order::Foreground).movable(false);
+    area.anchor(align, offset).show(ctx, |ui| {
+        let theme = &chart.theme;
+        let stroke = egui::Stroke::new(1.0, colour(theme.text_faint.with_alpha(90)));
+        let frame = egui::Frame::new().fill(colour(theme.panel)).stroke(stroke).corner_radius(8).inner_margin(16);
+        frame.show(ui, add);
+    });
+}
+
+pub(super) fn search(ctx: &egui::Context, chart: &Chart, wishes: &mut Vec<Wish>) {
+    let Some(typed) = &chart.search else { return };
+    sheet(ctx, "search", chart, Align2::CENTER_TOP, |ui| {
+        ui.set_width(460.0);
+        let mut text = typed.clone();
+        let hint = chart.words.pick("site, vehicle, SKU, shipment, device", "站点、车船、品项、货运、设备");
+        let field = egui::TextEdit::singleline(&mut text).hint_text(hint).desired_width(440.0);
+        let response = ui.add(field);
+        response.request_focus();
+        // The key that opened the field is not meant to be in it.
+        let text = text.trim_start_matches('/').to_owned();
+        let found = inspect::search(chart.shown(), &text, 10, &chart.words);
+        if ui.input(|input| input.key_pressed(egui::Key::Enter))
+            && let Some(first) = found.first()
+        {
+            wishes.push(Wish::JumpTo(first.item.clone()));
+        } else if ui.input(|input| input.key_pressed(egui::Key::Escape)) {
+            wishes.push(Wish::Act(keys::Act::Up));
+        } else if text != *typed {
+            wishes.push(Wish::Typed(text.clone()));
+        }
+        ui.add_space(6.0);
+        if found.is_empty() && !text.trim().is_empty() {
+            faint(ui, chart.words.pick("nothing has this in its id or name", "没有匹配的编号或名称"), &chart.theme);
+        }
+        for found in found {
+            ui.horizontal(|ui| {
+                if link(ui, &found.name, 13.5, &chart.theme) {
+                    wishes.push(Wish::JumpTo(found.item.clone()));
+                }
+                faint(ui, &found.about, &chart.theme);
+            });
+        }
+    });
+}
+
+/// At most so many alerts are listed.
+const ALERTS_MAX: usize = 200;
+
+pub(super) fn alerts(ctx: &egui::Context, chart: &Chart, wishes: &mut Vec<Wish>) {
+    let words = &chart.words;
+    sheet(ctx, "alerts", chart, Align2::LEFT_TOP, |ui| {
+        ui.set_width(420.0);
+        let known = chart.shown();
+        let mut alerts: Vec<_> = known.alerts.values().collect();
+        alerts.sort_by_key(|alert| (std::cmp::Reverse(alert.severity), std::cmp::Reverse(alert.raised_at), alert.id));
+        let heading = words.pick(format!("{} open alerts", alerts.len()), format!("{} 条未处理告警", alerts.len()));
+        ui.label(RichText::new(heading).size(16.0));
+        let height = chart.view.height as f32 - 200.0;
+        egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
+            for alert in alerts.into_iter().take(ALERTS_MAX) {
+                let (shape, severity_colour) = Shape::of_severity(alert.severity);
+                ui.horizontal(|ui| {
+                    symbol(ui, shape, 6.0, severity_colour);
+                    let site = alert.site.as_ref().map(|id| crate::scene::facts::site_name(known, id, words));
+                    let head = format!("{} · {}", words.day_and_clock(alert.raised_at), site.unwrap_or_default());
+                    faint(ui, &head, &chart.theme);
+                    if chart.timeline.is_live() && link(ui, words.pick("then", "当时"), 12.0, &chart.theme) {
+                        wishes.push(Wish::Seek(alert.raised_at));
+                    }
+                });
+                if link(ui, &alert.message, 13.0, &chart.theme)
+                    && let Some(item) = inspect::item_of_alert(known, alert)
+                {
+                    wishes.push(Wish::JumpTo(item));
+                }
+                ui.add_space(4.0);
+            }
+        });
+    });
+}
+
+pub(super) fn help(ctx: &egui::Context, chart: &Chart) {
+    let area = egui::Area::new("help".into()).order(egui::Order::Foreground).movable(false);
+    area.anchor(Align2::CENTER_CENTER, [0.0, 0.0]).show(ctx, |ui| {
+        let theme = &chart.theme;
+        let frame = egui::Frame::new().fill(colour(theme.panel)).corner_radius(8).inner_margin(22);
+        frame.show(ui, |ui| {
+            ui.label(RichText::new(chart.words.pick("Keys", "按键")).size(18.0));
+            ui.add_space(8.0);
+            egui::Grid::new("keys").num_columns(4).spacing([18.0, 5.0]).show(ui, |ui| {
+                let lines = keys::help(&chart.words);
+                let half = lines.len().div_ceil(2);
+                for row in 0..half {
+                    for nth in [row, row + half] {
+                        if let Some((key, what)) = lines.get(nth) {
+                            ui.label(RichText::new(*key).size(13.0).strong());
+                            faint(ui, what, theme);
+                        }
+                    }
+                    ui.end_row();
+                }
+            });
+            ui.add_space(8.0);
+            let made = chart.words.pick(
+                "Made with Natural Earth. City names: Natural Earth, GeoNames (CC BY 4.0).",
+                "底图：Natural Earth；城市名：Natural Earth、GeoNames（CC BY 4.0）。",
+            );
+            faint(ui, made, theme);
+            let _: Pos2 = ui.cursor().min;
+        });
+    });
+}
