@@ -235,12 +235,12 @@ choice! {
         TooHeavy,
         /// None of the vehicles keeps it cold enough.
         NoTemperature,
-        /// No way leads there.
-        NoWay,
         /// Even alone in a vehicle it could not be done in time.
         NoTime,
         /// It costs more than is lost without it.
         NotWorthIt,
+        /// It could be done, and the search ended before it found how.
+        Overlooked,
         /// It is on board of a vehicle that may not be used.
         OnBoard,
         /// It fits in a vehicle by itself, and beside the rest no room or time is left.

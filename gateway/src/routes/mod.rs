@@ -226,8 +226,13 @@ impl Day {
         }
         shipments.sort_by(|a, b| a.shipment.cmp(&b.shipment));
         let must = plan.unserved.iter().filter(|job| self.loads[**job].prize_minor.is_none()).count() as i64 * MUST;
-        let reason = |job: &usize| UnservedView { shipment: self.loads[*job].id.clone(), reason: self.reason(*job) };
-        let mut unserved: Vec<UnservedView> = plan.unserved.iter().map(reason).collect();
+        let why = check::reasons(&self.problem, plan);
+        let mut unserved: Vec<UnservedView> = plan
+            .unserved
+            .iter()
+            .zip(&why)
+            .map(|(job, why)| UnservedView { shipment: self.loads[*job].id.clone(), reason: reason(why) })
+            .collect();
         let stuck = self.stuck.iter().cloned();
         unserved.extend(stuck.map(|shipment| UnservedView { shipment, reason: UnservedReason::OnBoard }));
         Ok(RoutesView {
@@ -338,29 +343,17 @@ impl Day {
             co2e_g: (tonne_km * factor) as u64,
         }
     }
+}
 
-    /// Why a job is in no route: what is true of it alone, before what is true of it beside others.
-    fn reason(&self, job: usize) -> UnservedReason {
-        let load = &self.loads[job];
-        let it = &self.problem.jobs()[job];
-        let able: Vec<usize> = (0..self.trucks.len())
-            .filter(|v| it.skills.iter().all(|skill| self.problem.vehicles()[*v].skills.contains(skill)))
-            .collect();
-        if able.is_empty() {
-            return UnservedReason::NoTemperature;
-        }
-        if able.iter().all(|v| self.trucks[*v].capacity_g < load.mass_g) {
-            return UnservedReason::TooHeavy;
-        }
-        let visits = match it.task {
-            Task::Shipment { .. } => vec![Visit { job, part: Part::Pickup }, Visit { job, part: Part::Delivery }],
-            Task::Delivery(_) | Task::Pickup(_) => vec![Visit { job, part: Part::Service }],
-        };
-        let in_time = |v: &usize| check::schedule(&self.problem, &Route::new(*v, visits.clone())).is_ok();
-        if !able.iter().any(in_time) {
-            return UnservedReason::NoTime;
-        }
-        if load.prize_minor.is_some() { UnservedReason::NotWorthIt } else { UnservedReason::NoRoom }
+fn reason(why: &check::Reason) -> UnservedReason {
+    use check::Reason;
+    match why {
+        Reason::Skills => UnservedReason::NoTemperature,
+        Reason::TooBig => UnservedReason::TooHeavy,
+        Reason::Impossible(_) => UnservedReason::NoTime,
+        Reason::NoRoom(_) => UnservedReason::NoRoom,
+        Reason::NotWorthIt { .. } => UnservedReason::NotWorthIt,
+        Reason::Overlooked { .. } | Reason::NotExamined => UnservedReason::Overlooked,
     }
 }
 
