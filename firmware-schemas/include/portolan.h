@@ -100,7 +100,8 @@
 #define PORTOLAN_ACTION_GO_TO "go_to" /* object. A vehicle drives to a site. */
 #define PORTOLAN_ACTION_GO_TO_LANE "lane" /* optional, LaneId. Along which lane; the shortest way when absent. */
 #define PORTOLAN_ACTION_GO_TO_SITE "site" /* required, SiteId. Where to. */
-#define PORTOLAN_ACTION_CARRY "carry" /* object. A vehicle takes shipments to a site. */
+#define PORTOLAN_ACTION_CARRY "carry" /* object. A vehicle fetches shipments where they wait, and goes to a site with them. Those that are for that site are handed
+over there; the others stay on board. */
 #define PORTOLAN_ACTION_CARRY_LANE "lane" /* optional, LaneId. Along which lane. */
 #define PORTOLAN_ACTION_CARRY_SHIPMENTS "shipments" /* required, array of ShipmentId. What to load. */
 #define PORTOLAN_ACTION_CARRY_TO "to" /* required, SiteId. Where to. */

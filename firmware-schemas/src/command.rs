@@ -35,7 +35,8 @@ pub enum Action {
         #[serde(default)]
         lane: Option<LaneId>,
     },
-    /// A vehicle takes shipments to a site.
+    /// A vehicle fetches shipments where they wait, and goes to a site with them. Those that are for that site are handed
+    /// over there; the others stay on board.
     Carry {
         /// What to load.
         shipments: Vec<ShipmentId>,

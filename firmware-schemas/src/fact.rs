@@ -5,12 +5,13 @@
 //! version, and the old one stays readable (`golden/facts-*.bin` are read by a test for ever).
 
 use crate::command::CommandFrame;
-use crate::id::{CommandId, DeviceId, LaneId, MetricName, OrderId, SiteId, SkuId, VehicleId};
+use crate::id::{CommandId, DeviceId, LaneId, MetricName, OperationId, OrderId, SiteId, SkuId, VehicleId};
 use crate::network::{
     DeviceSpec, GlnSpec, GtinSpec, LaneSpec, NetworkSpec, ShipmentSpec, SiteSpec, SkuSpec, StockSpec, VehicleSpec,
 };
 use crate::order::{OrderEnd, OrderSpec, PromisedPart};
 use crate::quantity::{Position, Timestamp};
+use crate::route::RouteSpec;
 use crate::supply::{Decision, OverriddenWeek, ProposalId, ProposalSpec, SupplyOrderSpec};
 use crate::telemetry::{AckFrame, BirthFrame, EventRecord, MetricKind, Quality, StatusFrame, Value};
 use alloc::string::{String, ToString};
@@ -143,6 +144,11 @@ pub enum AlertSubject {
         site: SiteId,
         /// What.
         sku: crate::id::SkuId,
+    },
+    /// A vehicle does not do what its route says: it stands still on the way, or will not.
+    Stranded {
+        /// Which.
+        vehicle: VehicleId,
     },
 }
 
@@ -479,6 +485,19 @@ pub enum Fact {
         /// Of sites.
         glns: Vec<GlnSpec>,
     },
+    /// Vehicles were given routes, in place of those that they had.
+    RoutesGiven {
+        /// When.
+        at: Timestamp,
+        /// The operation that found them.
+        plan: OperationId,
+        /// Who gave them.
+        by: Option<String>,
+        /// One for each vehicle.
+        routes: Vec<RouteSpec>,
+        /// Vehicles that have none any more.
+        stopped: Vec<VehicleId>,
+    },
 }
 
 /// Why bytes are not a fact.
@@ -512,6 +531,7 @@ impl Fact {
             | Self::DemandGiven { .. }
             | Self::KeysDefined { .. } => None,
             Self::ShipmentsDefined { at, .. }
+            | Self::RoutesGiven { at, .. }
             | Self::DeviceSeen { at, .. }
             | Self::CommandDelivered { at, .. }
             | Self::QuarantineResolved { at, .. }

@@ -30,6 +30,7 @@ pub mod id;
 pub mod network;
 pub mod order;
 pub mod quantity;
+pub mod route;
 pub mod supply;
 pub mod telemetry;
 pub mod topic;

@@ -299,6 +299,8 @@ section! {
         late_secs: u64 = 1_800,
         /// How late before it is critical.
         late_critical_secs: u64 = 86_400,
+        /// How long a vehicle may stand between two stops of its route.
+        standing_secs: u64 = 1_200,
     }
 }
 section! {
@@ -627,6 +629,7 @@ impl Config {
             off_lane_land_m,
             late_secs,
             late_critical_secs,
+            standing_secs,
         } = self.alerts;
         AlertRules {
             out_of_range_after: Duration::from_secs(out_of_range_secs),
@@ -636,6 +639,7 @@ impl Config {
             off_lane_land: Metres(off_lane_land_m),
             late_after: Duration::from_secs(late_secs),
             late_critical_after: Duration::from_secs(late_critical_secs),
+            standing_after: Duration::from_secs(standing_secs),
         }
     }
 }

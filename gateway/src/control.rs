@@ -12,6 +12,7 @@
 //! taken when a batch was closed, and only once that batch is durable.
 
 mod orders;
+pub mod routes;
 mod supply;
 
 use crate::ingest::mapping::{Mapped, MappedFrame, Mappings};
@@ -21,9 +22,10 @@ use firmware_schemas::command::{Action, CommandFrame};
 use firmware_schemas::fact::{
     AlertId, AlertSubject, DeviceIdx, Fact, FactError, QuarantineId, RefusedBy, SeriesReading,
 };
-use firmware_schemas::id::{CommandId, DeviceId, OrderId, SiteId, SkuId, TenantId};
+use firmware_schemas::id::{CommandId, DeviceId, OperationId, OrderId, SiteId, SkuId, TenantId, VehicleId};
 use firmware_schemas::order::{OrderEnd, OrderSpec};
 use firmware_schemas::quantity::Timestamp;
+use firmware_schemas::route::RouteSpec;
 use firmware_schemas::supply::{Decision, OverriddenWeek, ProposalId, ProposalSpec};
 use firmware_schemas::topic::{Channel, Topic, topic};
 use std::collections::{BTreeSet, VecDeque};
@@ -163,6 +165,17 @@ pub enum Request {
         /// What.
         weeks: Vec<OverriddenWeek>,
     },
+    /// Give vehicles routes, in place of those that they have.
+    GiveRoutes {
+        /// The operation that found them.
+        plan: OperationId,
+        /// Who.
+        by: Option<String>,
+        /// One for each vehicle.
+        routes: Vec<RouteSpec>,
+        /// Vehicles that are to stop where they can, and have no route any more.
+        stopped: Vec<VehicleId>,
+    },
     /// Take what was asked for before the twin listened.
     GiveDemand(Vec<GivenDemand>),
 }
@@ -237,6 +250,9 @@ pub enum RequestError {
     #[error("nothing can be stored: {0}")]
     Unavailable(String),
 }
+
+/// What a request comes to, unless the plane itself is broken.
+type Answered = Result<Result<Reply, RequestError>, Broken>;
 
 fn not_found(what: &'static str, id: impl fmt::Display) -> RequestError {
     RequestError::NotFound { what, id: id.to_string() }
@@ -504,6 +520,7 @@ impl<T> Control<T> {
                 for order in self.twin.reservations_over(now, EXPIRED_AT_ONCE_MAX) {
                     self.record(Fact::OrderEnded { at: now, order, how: OrderEnd::Expired, reason: None }, now)?;
                 }
+                self.drive_on(now)?;
                 Ok(self.tell_again(now))
             }
         }
@@ -804,6 +821,7 @@ impl<T> Control<T> {
                 self.record(Fact::ForecastOverridden { at: now, site, sku, by, note, weeks }, now)?;
                 Ok(Ok(Reply::Done))
             }
+            Request::GiveRoutes { plan, by, routes, stopped } => self.give_routes(plan, by, routes, stopped, now),
             Request::GiveDemand(given) => {
                 for GivenDemand { site, sku, from, weeks } in given {
                     self.record(Fact::DemandGiven { site, sku, from, weeks }, now)?;

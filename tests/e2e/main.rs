@@ -14,5 +14,6 @@ mod no_loss;
 mod orders;
 mod retail;
 mod rolled_up;
+mod routes;
 mod webhooks;
 mod what_if;

@@ -769,6 +769,7 @@ fn is_so(request: &Request, twin: &Twin) -> bool {
         }
         Request::OverrideForecast { .. } => !twin.supply.overrides.is_empty(),
         Request::GiveDemand(_) => !twin.demand.is_empty(),
+        Request::GiveRoutes { routes, .. } => routes.iter().all(|route| twin.routes.contains_key(&route.vehicle)),
     }
 }
 

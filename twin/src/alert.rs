@@ -4,6 +4,7 @@
 use crate::apply::Touched;
 use crate::state::{SeriesState, ShipmentState, StockState, Twin};
 use firmware_schemas::fact::{AlertId, AlertSubject, Fact, Severity};
+use firmware_schemas::id::{ShipmentId, VehicleId};
 use firmware_schemas::network::Mode;
 use firmware_schemas::quantity::{Metres, Seconds, Timestamp};
 use std::collections::BTreeSet;
@@ -26,6 +27,8 @@ pub struct AlertRules {
     pub late_after: Duration,
     /// How late a shipment may be before it is critical.
     pub late_critical_after: Duration,
+    /// How long a vehicle may stand between two stops of its route.
+    pub standing_after: Duration,
 }
 
 impl Default for AlertRules {
@@ -38,6 +41,7 @@ impl Default for AlertRules {
             off_lane_land: Metres(30_000),
             late_after: Duration::from_secs(1_800),
             late_critical_after: Duration::from_secs(24 * 3_600),
+            standing_after: Duration::from_secs(1_200),
         }
     }
 }
@@ -79,6 +83,7 @@ pub fn subjects_of(state: &Twin, touched: &[Touched], subjects: &mut BTreeSet<Al
             Touched::Vehicle(at) => {
                 let vehicle = &state.vehicles[at.at()];
                 subjects.insert(AlertSubject::OffLane { vehicle: vehicle.spec.vehicle.clone() });
+                subjects.insert(AlertSubject::Stranded { vehicle: vehicle.spec.vehicle.clone() });
                 for shipment in vehicle.shipments.iter() {
                     subjects.insert(AlertSubject::Late { shipment: shipment.clone() });
                 }
@@ -105,6 +110,11 @@ pub fn subjects_due(state: &Twin, subjects: &mut BTreeSet<AlertSubject>) {
     }
     for device in &state.devices {
         subjects.insert(AlertSubject::DeviceSilent { device: device.device.clone() });
+    }
+    for (vehicle, route) in &state.routes {
+        if !route.is_over() {
+            subjects.insert(AlertSubject::Stranded { vehicle: vehicle.clone() });
+        }
     }
     for (id, shipment) in &state.shipments {
         if shipment.arrived_at.is_none() {
@@ -175,7 +185,8 @@ fn judge(
             let message = || format!("{} km off lane {}", off.0 / 1_000, lane.lane);
             if off > allowed { finding(Severity::Watch, message()) } else { None }
         }
-        AlertSubject::Late { shipment } => late(state, rules, state.shipments.get(shipment)?, now),
+        AlertSubject::Late { shipment } => late(state, rules, shipment, state.shipments.get(shipment)?, now),
+        AlertSubject::Stranded { vehicle } => stranded(state, rules, vehicle, now),
     }
 }
 
@@ -254,7 +265,13 @@ fn silent(
     finding(severity, format!("silent for {}, expected every {every}{farewell}", spelled(silent)))
 }
 
-fn late(state: &Twin, rules: &AlertRules, shipment: &ShipmentState, now: Timestamp) -> Option<Finding> {
+fn late(
+    state: &Twin,
+    rules: &AlertRules,
+    id: &ShipmentId,
+    shipment: &ShipmentState,
+    now: Timestamp,
+) -> Option<Finding> {
     if shipment.arrived_at.is_some() {
         return None;
     }
@@ -263,6 +280,11 @@ fn late(state: &Twin, rules: &AlertRules, shipment: &ShipmentState, now: Timesta
     if overdue > rules.late_after {
         let severity = if overdue > rules.late_critical_after { Severity::Critical } else { Severity::Watch };
         return finding(severity, format!("due {}, now {} late", to_the_second(due_at), spelled(overdue)));
+    }
+    if let Some(expected_at) = state.expected_by_route(id, now) {
+        let expected_late = expected_at.since(due_at);
+        let message = || format!("due {}, expected about {} late", to_the_second(due_at), spelled(expected_late));
+        return if expected_late > rules.late_after { finding(Severity::Watch, message()) } else { None };
     }
     // What is left of the lane, at its usual speed from where the vehicle is.
     let vehicle = &state.vehicles[state.vehicle_by_id.get(shipment.vehicle.as_ref()?)?.at()];
@@ -279,6 +301,24 @@ fn late(state: &Twin, rules: &AlertRules, shipment: &ShipmentState, now: Timesta
     let slack = rules.late_after.max(lead_time.mul_f64(0.1)).max(lane.lead_time_sd_secs.to_duration());
     let message = || format!("due {}, expected about {} late", to_the_second(due_at), spelled(expected_late));
     if expected_late > slack { finding(Severity::Watch, message()) } else { None }
+}
+
+/// A vehicle with a route that it does not follow.
+fn stranded(state: &Twin, rules: &AlertRules, vehicle: &VehicleId, now: Timestamp) -> Option<Finding> {
+    let route = state.routes.get(vehicle).filter(|route| !route.is_over())?;
+    let goods: usize = route.to_come().iter().map(|stop| stop.unload.len()).sum();
+    let next = &route.to_come().first()?.site;
+    if let Some(trouble) = &route.trouble {
+        return finding(Severity::Critical, format!("does not go to {next}: {trouble}; {goods} shipments wait for it"));
+    }
+    let fix = state.vehicles[state.vehicle_by_id.get(vehicle)?.at()].fix.as_ref()?;
+    let (_, since) = route.moved?;
+    let stood = now.since(since);
+    if fix.site.is_some() || stood < rules.standing_after {
+        return None;
+    }
+    let stood = spelled(stood);
+    finding(Severity::Critical, format!("stands still for {stood} on its way to {next}; {goods} shipments wait for it"))
 }
 
 /// A time for people.

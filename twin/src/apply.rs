@@ -66,7 +66,7 @@ fn goods(sku: &SkuId, pieces: Pieces) -> GoodsLine {
     GoodsLine { sku: sku.clone(), pieces }
 }
 
-fn dangling(seq: u64, what: &'static str, id: impl ToString) -> Dangling {
+pub(crate) fn dangling(seq: u64, what: &'static str, id: impl ToString) -> Dangling {
     Dangling { seq, what, id: id.to_string() }
 }
 
@@ -266,6 +266,7 @@ impl Twin {
                 let record =
                     CommandRecord { device: device.0, frame: command.clone(), delivered_at: None, answer: None };
                 self.commands.insert(command.command.clone(), record);
+                self.route_commanded(&command.command);
             }
             Fact::CommandDelivered { command, at } => {
                 if let Some(record) = self.commands.get_mut(command) {
@@ -274,6 +275,7 @@ impl Twin {
             }
             Fact::CommandAnswered { device, received_at, answer } => {
                 self.hear(seq, *device, *received_at, None, touched)?;
+                self.route_answered(answer, touched);
                 if let Some(record) = self.commands.get_mut(&answer.command) {
                     record.answer = Some(answer.clone());
                     if let Action::Deliver { order, .. } = &record.frame.action {
@@ -355,6 +357,9 @@ impl Twin {
             }
             Fact::SupplyOrderCancelled { at, order, reason } => {
                 touched.extend(self.cancel_supply(order, *at, reason.as_deref()).into_iter().map(Touched::Stock));
+            }
+            Fact::RoutesGiven { at, plan, routes, stopped, by: _ } => {
+                self.give_routes(seq, *at, plan, routes, stopped, touched)?;
             }
             Fact::KeysDefined { gtins, glns } => {
                 for GtinSpec { sku, gtin } in gtins {
@@ -578,6 +583,7 @@ impl Twin {
             received_at,
             device: device.0,
         });
+        self.route_moved(&fix.vehicle, fix.position, fix.at);
         touched.push(Touched::Vehicle(at));
         Ok(())
     }
@@ -759,6 +765,7 @@ impl Twin {
                     }
                 }
                 self.unload_vehicle(state.vehicle.as_ref(), shipment, touched);
+                self.routed.remove(shipment);
                 if let Some(state) = self.shipments.get_mut(shipment) {
                     state.arrived_at = Some(at);
                 }

@@ -23,6 +23,7 @@ pub mod planning;
 pub mod promise;
 mod query;
 pub mod replenish;
+pub mod route;
 pub mod snapshot;
 pub mod state;
 mod structure;

@@ -66,7 +66,7 @@ impl Twin {
             AlertSubject::BelowReorderPoint { site, .. }
             | AlertSubject::RunsOut { site, .. }
             | AlertSubject::NegativeStock { site, .. } => self.site_by_id.get(site).copied(),
-            AlertSubject::OffLane { vehicle } => {
+            AlertSubject::OffLane { vehicle } | AlertSubject::Stranded { vehicle } => {
                 let at = self.vehicle_by_id.get(vehicle)?;
                 self.site_by_id.get(&self.vehicles[at.at()].spec.home).copied()
             }

@@ -5,6 +5,7 @@
 
 use crate::demand_book::DemandBooks;
 use crate::order::Orders;
+use crate::route::RouteState;
 use crate::structure::Structure;
 use crate::supply::Supply;
 use compact_str::CompactString;
@@ -558,6 +559,10 @@ pub struct Twin {
     pub demand: DemandBooks,
     /// The policy of replenishment, proposals, and orders to suppliers and other sites.
     pub supply: Supply,
+    /// What vehicles were told to do, and how far they are.
+    pub routes: OrdMap<VehicleId, RouteState>,
+    /// Which vehicle is to bring a shipment.
+    pub routed: OrdMap<ShipmentId, VehicleId>,
     /// The graph and what is computed from it; not state, so not kept.
     #[serde(skip)]
     pub structure: Arc<Structure>,

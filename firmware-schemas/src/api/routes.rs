@@ -228,6 +228,69 @@ shape! {
         co2e_g: u64,
     }
 }
+/// Gives vehicles the routes that were found.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct Dispatch {
+    /// Who gives them.
+    #[cfg_attr(feature = "schema", schemars(length(max = 200)))]
+    pub by: Option<String>,
+    /// Only to these vehicles; when empty, to all of the plan.
+    #[cfg_attr(feature = "schema", schemars(length(max = 2_000)))]
+    pub vehicles: Vec<VehicleId>,
+    /// These vehicles are told to stop where they can, and lose the routes that they have.
+    #[cfg_attr(feature = "schema", schemars(length(max = 2_000)))]
+    pub stop: Vec<VehicleId>,
+}
+
+choice! {
+    /// How a vehicle gets on with its route.
+    RouteProgress {
+        /// It has not answered yet.
+        Told,
+        /// It is on its way.
+        Driving,
+        /// It will not, or cannot.
+        Stranded,
+        /// All stops are done.
+        Over,
+    }
+}
+shape! {
+    /// A route that a vehicle was given.
+    ActiveRouteView {
+        /// Which vehicle.
+        vehicle: VehicleId,
+        /// The operation that found it.
+        plan: OperationId,
+        /// When it was given.
+        given_at: Timestamp,
+        /// How it gets on.
+        progress: RouteProgress,
+        /// Why it does not.
+        trouble: Option<String>,
+        /// Its stops, with those that are done.
+        stops: Vec<ActiveStopView>,
+    }
+}
+shape! {
+    /// A stop of it.
+    ActiveStopView {
+        /// Where.
+        site: SiteId,
+        /// Whether the vehicle was there.
+        done: bool,
+        /// When it was to come.
+        planned_at: Timestamp,
+        /// When it is expected, from where it is now; `null` once it is done.
+        expected_at: Option<Timestamp>,
+        /// What it takes in.
+        load: Vec<ShipmentId>,
+        /// What it hands over.
+        unload: Vec<ShipmentId>,
+    }
+}
 choice! {
     /// Why something is not done.
     UnservedReason {

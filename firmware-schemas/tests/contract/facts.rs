@@ -10,6 +10,7 @@ use firmware_schemas::id::*;
 use firmware_schemas::network::*;
 use firmware_schemas::order::*;
 use firmware_schemas::quantity::*;
+use firmware_schemas::route::*;
 use firmware_schemas::supply::*;
 use firmware_schemas::telemetry::*;
 use std::collections::BTreeMap;
@@ -204,6 +205,7 @@ fn subjects() -> Vec<AlertSubject> {
         AlertSubject::OffLane { vehicle: id("truck-12") },
         AlertSubject::Late { shipment: id("SH-1") },
         AlertSubject::NegativeStock { site: id("WH-01"), sku: id("SKU-1") },
+        AlertSubject::Stranded { vehicle: id("truck-12") },
     ]
 }
 
@@ -491,6 +493,22 @@ fn supply_samples() -> Vec<Fact> {
         Fact::SupplyOrderCancelled { at: time(4), order: id("PO-7"), reason: note.clone() },
         Fact::SupplyOrderConfirmed { at: time(4), order: id("PO-7"), due_at: Some(time(90_000)) },
         Fact::DemandGiven { site: id("WH-01"), sku: id("SKU-1"), from: time(0), weeks: vec![(12, 0), (0, 7)] },
+        Fact::RoutesGiven {
+            at: time(5),
+            plan: id("monday"),
+            by: by.clone(),
+            routes: vec![RouteSpec {
+                vehicle: id("truck-12"),
+                device: id("gps-12"),
+                stops: vec![RouteStopSpec {
+                    site: id("WH-01"),
+                    arrive_at: time(600),
+                    load: vec![id("SH-1")],
+                    unload: vec![id("SH-2"), id("SH-3")],
+                }],
+            }],
+            stopped: vec![id("truck-13")],
+        },
         Fact::KeysDefined {
             gtins: vec![
                 GtinSpec { sku: id("SKU-1"), gtin: "9521234543213".parse().unwrap() },

@@ -1,6 +1,6 @@
 //! Replenishment: the policy, proposals and what is decided on them, orders to suppliers and other sites.
 
-use super::{Broken, Control, Effect, Reply, RequestError, TELL_AGAIN, not_found};
+use super::{Answered, Broken, Control, Effect, Reply, RequestError, TELL_AGAIN, not_found};
 use firmware_schemas::command::{Action, CommandFrame};
 use firmware_schemas::fact::{DeviceIdx, Fact};
 use firmware_schemas::id::{CommandId, OrderId, SiteId, SkuId};
@@ -22,8 +22,6 @@ const SUPPLY_LINES_MAX: usize = 500;
 
 /// A proposal with its id.
 type Proposed = (ProposalId, Arc<ProposalSpec>);
-type Answered = Result<Result<Reply, RequestError>, Broken>;
-
 impl<T> Control<T> {
     pub(super) fn known_position(&self, site: &SiteId, sku: &SkuId) -> Result<StockIdx, RequestError> {
         self.twin.stock_of(site, sku).ok_or_else(|| not_found("position", format!("{site} {sku}")))

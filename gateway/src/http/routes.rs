@@ -2,12 +2,21 @@
 
 use super::api::{About, Answer, Api, Body1, Call, Key};
 use super::error::{Kind, Problem};
-use super::params::path_params;
+use super::page::collect;
+use super::params::{Limit, path_params, query_params};
 use super::what_if::begin;
+use crate::control::routes::driver;
+use crate::control::{Request, RequestError};
+use ::twin::Twin;
 use axum::http::StatusCode;
-use firmware_schemas::api::routes::{RoutesRequest, RoutesView};
+use firmware_schemas::api::Page;
+use firmware_schemas::api::routes::{
+    ActiveRouteView, ActiveStopView, Dispatch, RouteProgress, RouteStopView, RouteView, RoutesRequest, RoutesView,
+};
 use firmware_schemas::api::what_if::OperationView;
-use firmware_schemas::id::OperationId;
+use firmware_schemas::id::{OperationId, VehicleId};
+use firmware_schemas::quantity::Timestamp;
+use firmware_schemas::route::{RouteSpec, RouteStopSpec};
 
 pub(super) fn add_to(api: &mut Api) {
     let about = |path, id, summary, description| About { path, id, tag: "routes", summary, description };
@@ -27,6 +36,14 @@ pub(super) fn add_to(api: &mut Api) {
         &[Kind::BadRoutes],
         plan,
     );
+    let text = "Each vehicle is told over MQTT where to go first, with what it fetches there; when it answers that it is there, \
+        where to go next. A vehicle's route takes the place of the one that it had, and a shipment is taken out of the \
+        route of the vehicle that was to bring it before. `stop` holds vehicles and takes their routes from them. The \
+        same again changes nothing.";
+    let dispatch_it = about("/v1/routes/{id}/dispatch", "dispatch_routes", "Give vehicles their routes", text);
+    api.post(dispatch_it, StatusCode::OK, Key::Natural, dispatch);
+    let text = "The newest of each vehicle, with what is done and when the rest is expected.";
+    api.get(about("/v1/active-routes", "list_active_routes", "Routes that were given, by vehicle", text), active);
     let text = "Stops with times, loads and lateness, what each shipment emits, and why something is not done.";
     api.get(about("/v1/routes/{id}", "get_routes", "Routes that were found", text), routes);
 }
@@ -45,6 +62,81 @@ async fn plan(call: Call<(), (), Body1<RoutesRequest>>) -> Result<Answer<Operati
     begun.map_err(|why| match why.kind {
         Kind::BadScenario => Problem { kind: Kind::BadRoutes, ..why },
         _ => why,
+    })
+}
+
+query_params! {
+    /// Which routes.
+    ActiveQuery {
+        /// At most so many.
+        limit: Limit = 100,
+        /// The `next_cursor` of the page before.
+        cursor: VehicleId = "VAN-01",
+    }
+}
+
+async fn dispatch(call: Call<RoutesPath, (), Body1<Dispatch>>) -> Result<Answer<Page<ActiveRouteView>>, Problem> {
+    let Call { app, path, body: Body1(Dispatch { by, vehicles, stop }), .. } = call;
+    let id = path.id.clone();
+    let found = app.blocking(move |app| Ok(app.what_if.routes(&path.id)?)).await?;
+    let published = app.published.load_full();
+    for vehicle in vehicles.iter().filter(|vehicle| !found.routes.iter().any(|route| route.vehicle == **vehicle)) {
+        return Err(Problem::new(Kind::NotFound, format!("vehicle {vehicle} has no route in {id}")));
+    }
+    let wanted = found.routes.into_iter().filter(|it| vehicles.is_empty() || vehicles.contains(&it.vehicle));
+    let spec = |route: RouteView| {
+        let device = driver(&published.twin, &route.vehicle)?;
+        let stop = |it: RouteStopView| RouteStopSpec {
+            site: it.site,
+            arrive_at: it.arrive_at,
+            load: it.load,
+            unload: it.unload,
+        };
+        Ok(RouteSpec { vehicle: route.vehicle, device, stops: route.stops.into_iter().map(stop).collect() })
+    };
+    let routes: Vec<RouteSpec> = wanted.map(spec).collect::<Result<_, RequestError>>()?;
+    let given: Vec<VehicleId> = routes.iter().map(|route| route.vehicle.clone()).collect();
+    app.ask(Request::GiveRoutes { plan: id, by, routes, stopped: stop }).await?;
+    let (published, now) = (app.published.load_full(), app.clock.now());
+    let items = given.iter().filter_map(|vehicle| view(&published.twin, vehicle, now)).collect();
+    Ok(Page { items, next_cursor: None }.into())
+}
+
+async fn active(call: Call<(), ActiveQuery>) -> Result<Page<ActiveRouteView>, Problem> {
+    let Call { app, query, .. } = call;
+    let (published, now) = (app.published.load_full(), app.clock.now());
+    let twin = &published.twin;
+    let after = twin.routes.keys().filter(|vehicle| query.cursor.as_ref().is_none_or(|cursor| *vehicle > cursor));
+    let views = after.filter_map(|vehicle| view(twin, vehicle, now));
+    Ok(collect(query.limit, views, |view| view.vehicle.to_string()))
+}
+
+fn view(twin: &Twin, vehicle: &VehicleId, now: Timestamp) -> Option<ActiveRouteView> {
+    let route = twin.routes.get(vehicle)?;
+    let answered = route.command.as_ref().and_then(|id| twin.commands.get(id)).is_some_and(|it| it.answer.is_some());
+    let progress = match () {
+        () if route.is_over() => RouteProgress::Over,
+        () if route.trouble.is_some() => RouteProgress::Stranded,
+        () if answered => RouteProgress::Driving,
+        () => RouteProgress::Told,
+    };
+    let done = route.done as usize;
+    let expected = twin.expected_at_stops(vehicle, now);
+    let stop = |(at, stop): (usize, &RouteStopSpec)| ActiveStopView {
+        site: stop.site.clone(),
+        done: at < done,
+        planned_at: stop.arrive_at,
+        expected_at: at.checked_sub(done).and_then(|at| expected.get(at).copied()),
+        load: stop.load.clone(),
+        unload: stop.unload.clone(),
+    };
+    Some(ActiveRouteView {
+        vehicle: vehicle.clone(),
+        plan: route.plan.clone(),
+        given_at: route.given_at,
+        progress,
+        trouble: route.trouble.as_deref().map(str::to_owned),
+        stops: route.stops.iter().enumerate().map(stop).collect(),
     })
 }
 

@@ -353,7 +353,8 @@ fn reason(why: &check::Reason) -> UnservedReason {
         Reason::Impossible(_) => UnservedReason::NoTime,
         Reason::NoRoom(_) => UnservedReason::NoRoom,
         Reason::NotWorthIt { .. } => UnservedReason::NotWorthIt,
-        Reason::Overlooked { .. } | Reason::NotExamined => UnservedReason::Overlooked,
+        // Also what no vehicle was tried with: `Reason` may grow.
+        _ => UnservedReason::Overlooked,
     }
 }
 

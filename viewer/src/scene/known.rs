@@ -288,7 +288,7 @@ impl Known {
     /// The vehicle that an alert is about; `None` if it is about none.
     pub fn vehicle_of<'a>(&'a self, subject: &'a AlertSubject) -> Option<&'a VehicleId> {
         match subject {
-            AlertSubject::OffLane { vehicle } => Some(vehicle),
+            AlertSubject::OffLane { vehicle } | AlertSubject::Stranded { vehicle } => Some(vehicle),
             AlertSubject::OutOfRange { device, .. } | AlertSubject::DeviceSilent { device } => {
                 self.devices.get(device)?.vehicle.as_ref()
             }

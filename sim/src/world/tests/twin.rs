@@ -28,6 +28,7 @@ fn kind(subject: &AlertSubject) -> &'static str {
         AlertSubject::OffLane { .. } => "off lane",
         AlertSubject::Late { .. } => "late",
         AlertSubject::NegativeStock { .. } => "negative",
+        AlertSubject::Stranded { .. } => "stranded",
     }
 }
 

@@ -1,0 +1,212 @@
+//! A day's routes on the demo network: planned from the live twin, told to vans over MQTT, and repaired when one stands.
+
+use serde_json::{Value as Json, json};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Stdio};
+use std::time::Duration;
+use tests::gateway::{free_port, portolan, wait_until};
+
+/// Customers and shops of London.
+const TO: [&str; 12] = [
+    "SHOP-001", "C-002", "C-003", "C-004", "SHOP-005", "C-006", "C-007", "C-008", "SHOP-009", "C-010", "C-011", "C-012",
+];
+
+/// The demo's network with shipments that wait in London for a van.
+fn network(folder: &Path) {
+    let demo = Path::new(env!("CARGO_MANIFEST_DIR")).join("../networks/demo");
+    fs::create_dir_all(folder).expect("a folder");
+    for file in fs::read_dir(demo).expect("the demo's network") {
+        let file = file.expect("a file");
+        fs::copy(file.path(), folder.join(file.file_name())).expect("a copy");
+    }
+    let mut shipments = File::options().append(true).open(folder.join("shipments.csv")).expect("its shipments");
+    for (i, to) in TO.iter().enumerate() {
+        writeln!(shipments, "WAIT-{i:02},RW-LONDON,{to},,,86400,HOM-01,5").expect("a line");
+    }
+}
+
+struct Demo {
+    child: Child,
+    http: u16,
+    folder: PathBuf,
+    client: reqwest::blocking::Client,
+}
+
+impl Demo {
+    fn start(folder: &Path) -> Self {
+        network(&folder.join("network"));
+        let log = File::create(folder.join("log")).expect("a log file");
+        let (http, mqtt) = (free_port(), free_port());
+        let mut command = portolan();
+        command.args(["demo", "--pace", "240", "--network"]).arg(folder.join("network"));
+        command.args(["--http", &format!("127.0.0.1:{http}"), "--mqtt", &format!("127.0.0.1:{mqtt}")]);
+        let child =
+            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().expect("the portolan binary");
+        let client = reqwest::blocking::Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
+        let demo = Self { child, http, folder: folder.to_owned(), client };
+        wait_until("the demo is ready and hears its vans", Duration::from_secs(60), || {
+            let text =
+                demo.client.get(demo.url("/v1/vehicles/VAN-01")).send().and_then(reqwest::blocking::Response::text);
+            let heard = text.is_ok_and(|text| text.contains("\"freshness\":\"live\""));
+            if heard { Ok(()) } else { Err(fs::read_to_string(demo.folder.join("log"))) }
+        });
+        demo
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.http)
+    }
+
+    fn get(&self, path: &str) -> Json {
+        let answer = self.client.get(self.url(path)).send().expect("an answer");
+        let text = answer.text().expect("a text");
+        serde_json::from_str(&text).unwrap_or_else(|why| panic!("{path}: {why}: {text}"))
+    }
+
+    fn items(&self, path: &str) -> Vec<Json> {
+        self.get(path)["items"].as_array().cloned().unwrap_or_default()
+    }
+
+    fn post(&self, path: &str, key: &str, body: &Json) -> Json {
+        let request = self.client.post(self.url(path)).header("Content-Type", "application/json");
+        let answer = request.header("Idempotency-Key", key).body(body.to_string()).send().expect("an answer");
+        let (status, body): (u16, Json) = (answer.status().as_u16(), answer.json().unwrap_or_default());
+        assert!(status < 300, "{path}: {status} {body}");
+        body
+    }
+
+    /// Routes for what waits, once they are found.
+    fn plan(&self, key: &str, request: &Json) -> Json {
+        self.post("/v1/routes:plan", key, request);
+        wait_until("routes are found", Duration::from_secs(30), || {
+            let operation = self.get(&format!("/v1/operations/{key}"));
+            if operation["state"] == "succeeded" { Ok(()) } else { Err(operation) }
+        });
+        self.get(&format!("/v1/routes/{key}"))
+    }
+
+    fn active(&self) -> BTreeMap<String, Json> {
+        let items = self.items("/v1/active-routes?limit=1000");
+        items.into_iter().map(|route| (text(&route["vehicle"]), route)).collect()
+    }
+
+    fn shipment(&self, id: &str) -> Json {
+        self.get(&format!("/v1/shipments/{id}"))
+    }
+}
+
+impl Drop for Demo {
+    fn drop(&mut self) {
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn text(value: &Json) -> String {
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+fn ids(value: &Json) -> BTreeSet<String> {
+    value.as_array().into_iter().flatten().map(text).collect()
+}
+
+/// What a route still has to bring.
+fn to_bring(route: &Json) -> BTreeSet<String> {
+    let stops = route["stops"].as_array().into_iter().flatten();
+    stops.filter(|stop| stop["done"] != true).flat_map(|stop| ids(&stop["unload"])).collect()
+}
+
+/// When each shipment is expected, by the routes under way.
+fn expected(routes: &BTreeMap<String, Json>) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for stop in routes.values().flat_map(|route| route["stops"].as_array().cloned().unwrap_or_default()) {
+        for shipment in ids(&stop["unload"]).into_iter().filter(|_| stop["done"] != true) {
+            found.insert(shipment, text(&stop["expected_at"]));
+        }
+    }
+    found
+}
+
+#[test]
+fn a_van_that_stands_loses_its_work_to_others_and_everything_arrives() {
+    let folder = std::env::temp_dir().join(format!("portolan-e2e-{}-routes", std::process::id()));
+    fs::create_dir_all(&folder).expect("a folder");
+    let demo = Demo::start(&folder);
+    let vans = ["VAN-01", "VAN-03", "VAN-06"];
+    let waiting: Vec<String> = (0..TO.len()).map(|i| format!("WAIT-{i:02}")).collect();
+    let request = json!({ "vehicles": vans, "shipments": waiting, "search_secs": 2, "horizon_secs": 172_800 });
+    let plan = demo.plan("morning", &request);
+    assert_eq!(plan["unserved"], json!([]), "{plan}");
+    let planned: BTreeSet<String> =
+        plan["shipments"].as_array().unwrap().iter().map(|it| text(&it["shipment"])).collect();
+    assert!(waiting.iter().all(|id| planned.contains(id)), "{plan}");
+    assert!(plan["co2e_g"].as_u64().unwrap() > 0);
+
+    demo.post("/v1/routes/morning/dispatch", "d1", &json!({ "by": "the planner" }));
+    let again = demo.post("/v1/routes/morning/dispatch", "d2", &json!({}));
+    assert_eq!(again["items"].as_array().unwrap().len(), plan["routes"].as_array().unwrap().len());
+    // The van with most to fetch gets under way, and then stands where it is.
+    let busiest = demo.active().into_values().max_by_key(|route| to_bring(route).len()).unwrap();
+    let van = text(&busiest["vehicle"]);
+    wait_until("the van is under way", Duration::from_secs(60), || {
+        let route = demo.active().remove(&van).unwrap_or_default();
+        let moves = demo.get(&format!("/v1/vehicles/{van}"))["lane"].is_string();
+        if route["progress"] == "driving" && moves { Ok(()) } else { Err(route) }
+    });
+    let device = format!("GPS-{van}");
+    let hold = json!({ "action": { "hold": {} } });
+    demo.post(&format!("/v1/devices/{device}/commands"), "breakdown", &hold);
+    let stranded = || {
+        let alerts = demo.items("/v1/alerts?limit=1000");
+        alerts.into_iter().find(|alert| alert["subject"]["stranded"]["vehicle"] == *van && alert["state"] != "cleared")
+    };
+    wait_until("it is said that the van stands", Duration::from_secs(60), || stranded().map(|_| ()).ok_or("no alert"));
+    let before = expected(&demo.active());
+
+    // Others take what it has not fetched; what is in it stays there.
+    let still: Vec<&String> = waiting
+        .iter()
+        .filter(|id| {
+            let shipment = demo.shipment(id);
+            shipment["vehicle"].is_null() && shipment["state"] == "in_transit"
+        })
+        .collect();
+    let mine: BTreeSet<String> = to_bring(&demo.active()[&van]);
+    let others: Vec<&str> = vans.iter().copied().filter(|it| *it != van).collect();
+    let request = json!({ "vehicles": others, "without": [van], "shipments": still, "search_secs": 2,
+        "horizon_secs": 172_800 });
+    let repaired = demo.plan("repaired", &request);
+    let stuck: BTreeSet<String> =
+        repaired["unserved"].as_array().unwrap().iter().map(|it| text(&it["shipment"])).collect();
+    let reasons: BTreeSet<String> =
+        repaired["unserved"].as_array().unwrap().iter().map(|it| text(&it["reason"])).collect();
+    assert!(reasons.iter().all(|reason| reason == "on_board"), "{repaired}");
+    demo.post("/v1/routes/repaired/dispatch", "d3", &json!({ "stop": [van] }));
+    let now = demo.active();
+    assert!(!now.contains_key(&van), "{now:?}");
+    let taken_over: Vec<&String> = mine.iter().filter(|id| !stuck.contains(*id)).collect();
+    let after = expected(&now);
+    for id in &taken_over {
+        assert_ne!(before.get(*id), after.get(*id), "{id} is expected at the same time by another van");
+    }
+    assert!(!taken_over.is_empty(), "the van had fetched all of {mine:?} before it stood");
+    wait_until("the alert is cleared", Duration::from_secs(30), || stranded().map_or(Ok(()), Err));
+
+    // Repaired, it brings what it has.
+    if !stuck.is_empty() {
+        demo.plan("evening", &json!({ "vehicles": [van], "shipments": [], "search_secs": 1, "horizon_secs": 172_800 }));
+        demo.post("/v1/routes/evening/dispatch", "d4", &json!({}));
+    }
+    wait_until("everything is there", Duration::from_secs(150), || {
+        let left: Vec<&String> = waiting.iter().filter(|id| demo.shipment(id)["state"] != "arrived").collect();
+        if left.is_empty() { Ok(()) } else { Err(format!("{left:?} {:?}", demo.active())) }
+    });
+    for id in &waiting {
+        let by = text(&demo.shipment(id)["vehicle"]);
+        assert!(vans.contains(&by.as_str()), "{id} came by {by:?}");
+    }
+    fs::remove_dir_all(&folder).ok();
+}
