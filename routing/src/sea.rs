@@ -281,6 +281,10 @@ mod tests {
         let sea = SeaNetwork::read(SMALL).expect("well formed");
         assert_eq!(sea.way(WEST, EAST, &["kiel"]), Err(SeaError::NoSuchPassage("kiel".to_owned())));
         assert_eq!(SeaNetwork::read("{\"features\": []}").err(), Some(SeaError::Empty));
+        for text in ["[", "{\"features\":", "nonsense ", "\u{0}"] {
+            let read = SeaNetwork::read(&text.repeat(1_000_000 / text.len()));
+            assert!(matches!(read, Err(SeaError::Json { line: 1, .. })), "{text:?}");
+        }
     }
 
     #[test]

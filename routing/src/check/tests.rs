@@ -341,6 +341,38 @@ fn rules_that_cannot_be_are_all_refused() {
     check_impossible(&["window", "out_of_range", "soft_delivery"], |s| s.jobs[0].rules.soft_delivery = Some(soft));
 }
 
+/// The reasons of all unserved jobs after a change.
+#[track_caller]
+fn check_reasons(codes: &[&str], change: impl FnOnce(&mut Spec, &mut Plan)) {
+    let (mut spec, mut plan) = (street(), plan());
+    change(&mut spec, &mut plan);
+    let problem = Problem::new(spec).expect("the problem can be");
+    let found = reasons(&problem, &plan);
+    assert_eq!(found.iter().map(Reason::code).collect::<Vec<_>>(), codes, "{found:?}");
+}
+
+#[test]
+fn every_unserved_job_has_its_reason() {
+    // At 2 beside a stop at 2: 10 for the service at a cost of 1, and what it brings is 77.
+    check_reasons(&["overlooked"], |s, _| s.vehicles[0].capacity = vec![12, 12]);
+    check_reasons(&["not_worth_it"], |s, _| {
+        s.vehicles[0].capacity = vec![12, 12];
+        s.jobs[4].prize = Some(10);
+    });
+    check_reasons(&["skills"], |s, _| s.jobs[4].skills = vec![8]);
+    check_reasons(&["too_big"], |s, _| (s.jobs[4].amount, s.jobs[4].skills) = (vec![9, 9], vec![7]));
+    check_reasons(&["impossible"], |s, _| s.jobs[4].task = Task::Delivery(stop(2, 0, 199)));
+    check_reasons(&["no_room"], |s, _| {
+        (s.vehicles[0].count, s.jobs[4].skills) = (1, vec![7]);
+    });
+    // A shipment is tried at every pair of places, and its pickup alone counts for nothing.
+    check_reasons(&["overlooked", "overlooked"], |s, p| {
+        s.vehicles[0].capacity = vec![12, 12];
+        p.routes.pop();
+        p.unserved = vec![3, 4];
+    });
+}
+
 /// Reads an instance of the open collection and its best-known plan; gives the judged cost.
 fn best_known(folder: &Path, file: &str, class: &str) -> (Instance, Plan) {
     let read = |path: &str| std::fs::read_to_string(folder.join(path)).expect("the collection is whole");

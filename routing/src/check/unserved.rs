@@ -10,7 +10,6 @@ const EFFORT: usize = 200_000;
 
 /// Why a job is not served.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Reason {
     /// No vehicle has all its skills.
     Skills,

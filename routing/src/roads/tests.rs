@@ -83,6 +83,10 @@ fn errors_name_line_and_attribute() {
     check_refused(("ref=\"999\"", "ref=\"9e9\""), "line 14: ref of nd is no number: \"9e9\"");
     check_refused(("<osm version=\"0.6\"", "<gpx version=\"0.6\""), "line 2: \"gpx\" where an osm element was due");
     check_refused(("role=\"\"/>", "role=\"/>"), "line 18: a tag does not end");
+    for text in ["<", "nonsense ", "<osm>", "<osm a=\"", "<!--", "<node id=\"1\" "] {
+        let read = RoadNetwork::read(&text.repeat(1_000_000 / text.len()), RoadUser::VAN);
+        assert!(read.is_err(), "{text:?}");
+    }
     let roads = TOWN.replace("highway", "railway");
     assert_eq!(RoadNetwork::read(&roads, RoadUser::VAN).err(), Some(OsmError::NoRoads));
 }

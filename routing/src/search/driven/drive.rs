@@ -317,6 +317,9 @@ impl<'p> Driver<'p> {
         notes: Option<&mut Vec<Pause>>,
     ) -> Option<Ran> {
         let v = &self.problem.vehicles()[vehicle];
+        if self.breaks[vehicle].is_empty() && notes.is_none() {
+            return self.run_straight(vehicle, items, departure, waits);
+        }
         let breaks: Vec<(usize, &Break)> = self.breaks[vehicle]
             .iter()
             .filter(|(_, b)| b.windows.last().is_some_and(|w| w.end >= departure))
@@ -377,15 +380,9 @@ impl<'p> Driver<'p> {
             if breaks[made..].iter().any(|(_, b)| due(b)) {
                 continue;
             }
-            let duration = run.now - departure;
-            let cost = v.time_cost * duration + run.soft + v.rules.driving_cost * run.driving;
-            let feasible = run.now <= self.closes(vehicle)
-                && v.max_duration.is_none_or(|max| duration <= max)
-                && v.rules.max_driving.is_none_or(|max| run.driving <= max);
-            let shift = run.first_wait.map_or(0, |wait| wait.min(run.slack));
-            let better = |(b, _): &(Ran, usize)| (!feasible, cost) < (!b.feasible, b.cost);
-            if best.as_ref().is_none_or(better) {
-                best = Some((Ran { cost, feasible, shift }, made));
+            let ran = self.ran(vehicle, departure, run);
+            if best.as_ref().is_none_or(|(b, _)| (!ran.feasible, ran.cost) < (!b.feasible, b.cost)) {
+                best = Some((ran, made));
             }
         }
         let (ran, made) = best?;
@@ -393,6 +390,78 @@ impl<'p> Driver<'p> {
             self.note(items, &breaks, &trace, made, notes);
         }
         Some(ran)
+    }
+
+    /// The same for a vehicle without breaks, with nothing noted.
+    fn run_straight(&self, vehicle: usize, items: &[u32], departure: i64, waits: bool) -> Option<Ran> {
+        let v = &self.problem.vehicles()[vehicle];
+        let profile = v.rules.speed.map(|s| &self.problem.rules().speeds[s]);
+        let mut run = Run { now: departure, soft: 0, driving: 0, slack: i64::MAX, first_wait: None };
+        let mut at = self.place(v.start);
+        let targets = items.iter().map(|&i| (Some(i), Some(self.location(i)))).chain([(None, self.place(v.end))]);
+        for (position, (item, to)) in targets.enumerate() {
+            let duration = self.lengths(at, to).1;
+            let arrival = match profile {
+                None => run.now + duration,
+                Some(_) => Drive::new(duration, profile).arrival(run.now),
+            };
+            run.driving += arrival - run.now;
+            run.now = arrival;
+            self.serve(&mut run, vehicle, items, position, item, waits)?;
+            at = to.or(at);
+        }
+        Some(self.ran(vehicle, departure, &run))
+    }
+
+    fn ran(&self, vehicle: usize, departure: i64, run: &Run) -> Ran {
+        let v = &self.problem.vehicles()[vehicle];
+        let duration = run.now - departure;
+        Ran {
+            cost: v.time_cost * duration + run.soft + v.rules.driving_cost * run.driving,
+            feasible: run.now <= self.closes(vehicle)
+                && v.max_duration.is_none_or(|max| duration <= max)
+                && v.rules.max_driving.is_none_or(|max| run.driving <= max),
+            shift: run.first_wait.map_or(0, |wait| wait.min(run.slack)),
+        }
+    }
+
+    /// When the vehicle could leave each item at the earliest, its start first, if it made no break. Nobody comes
+    /// earlier than from there, whatever else the route is given.
+    pub(super) fn earliest(&self, vehicle: usize, items: &[u32], departed: Option<i64>, out: &mut Vec<i64>) {
+        let v = &self.problem.vehicles()[vehicle];
+        out.clear();
+        let ready = departed.unwrap_or_else(|| self.departures(vehicle, items).0);
+        let mut run = Run { now: ready, soft: 0, driving: 0, slack: i64::MAX, first_wait: None };
+        out.push(ready);
+        let mut at = self.place(v.start);
+        for (position, &item) in items.iter().enumerate() {
+            let to = Some(self.location(item));
+            run.now = self.reaches(vehicle, run.now, at, to);
+            if self.serve(&mut run, vehicle, items, position, Some(item), false).is_none() {
+                // A frozen route that is late already: nothing is ruled out.
+                out.clear();
+                return;
+            }
+            out.push(run.now);
+            at = to;
+        }
+    }
+
+    /// When a vehicle comes to a place that it leaves for at a moment.
+    fn reaches(&self, vehicle: usize, now: i64, from: Option<usize>, to: Option<usize>) -> i64 {
+        let duration = self.lengths(from, to).1;
+        if duration == NO_WAY {
+            return i64::MAX;
+        }
+        let profile = self.problem.vehicles()[vehicle].rules.speed.map(|s| &self.problem.rules().speeds[s]);
+        Drive::new(duration, profile).arrival(now)
+    }
+
+    /// Whether a stop can still be served by who leaves a place at a moment.
+    pub(super) fn in_time(&self, vehicle: usize, now: i64, from: Option<usize>, item: u32) -> bool {
+        let stop = &self.stops[item as usize];
+        let last = stop.stop.windows.last().map_or(i64::MAX, |w| w.end);
+        self.reaches(vehicle, now, from, Some(stop.stop.location)) <= last
     }
 
     /// Serves an item, or reaches the end; gives the moment it waits for beyond what it must, 0 if it does not.

@@ -48,6 +48,7 @@ struct Search<'p> {
     near: Vec<Vec<u32>>,
     rng: Rng,
     until_blink: usize,
+    leaves: Vec<i64>,
     settings: &'p Settings,
 }
 
@@ -127,6 +128,7 @@ impl<'p> Search<'p> {
             penalty: Vec::new(),
             rng: Rng::new(settings.seed),
             until_blink: BLINK,
+            leaves: Vec::new(),
             driver,
             problem,
             settings,
@@ -366,7 +368,10 @@ impl<'p> Search<'p> {
         }
         let v = &self.problem.vehicles()[vehicle];
         let fixed = if items.is_empty() { v.fixed_cost } else { 0 };
-        let mut candidates = self.candidates(vehicle, items, frozen, job);
+        let mut leaves = std::mem::take(&mut self.leaves);
+        self.driver.earliest(vehicle, items, departed, &mut leaves);
+        let mut candidates = self.candidates(vehicle, items, frozen, job, &leaves);
+        self.leaves = leaves;
         candidates.sort_by_key(|c| c.0);
         let mut tried = 0;
         for (distance, pieces) in candidates {
@@ -390,7 +395,14 @@ impl<'p> Search<'p> {
     }
 
     /// Where a job can go into a route: the distance it adds, and what goes before which item.
-    fn candidates(&self, vehicle: usize, items: &[u32], frozen: usize, job: usize) -> Vec<(i64, Vec<(usize, u32)>)> {
+    fn candidates(
+        &self,
+        vehicle: usize,
+        items: &[u32],
+        frozen: usize,
+        job: usize,
+        leaves: &[i64],
+    ) -> Vec<(i64, Vec<(usize, u32)>)> {
         let v = &self.problem.vehicles()[vehicle];
         let (first, second) = self.driver.jobs[job];
         let n = items.len();
@@ -409,7 +421,14 @@ impl<'p> Search<'p> {
             length(place(i), at(item)) + length(at(item), place(i + 1)) - arc
         };
         let mut out = Vec::new();
+        // Nobody is there earlier than from what stands before.
+        let late = |i: usize, item: u32| {
+            leaves.get(i).is_some_and(|&leave| !self.driver.in_time(vehicle, leave, place(i), item))
+        };
         for i in frozen..=n {
+            if late(i, first) {
+                continue;
+            }
             let alone = detour(i, first);
             let Some(second) = second else {
                 out.push((alone, vec![(i, first)]));
@@ -422,6 +441,9 @@ impl<'p> Search<'p> {
                 // A shipment does not ride through a reload.
                 if items[j - 1] >= RELOAD {
                     break;
+                }
+                if late(j, second) {
+                    continue;
                 }
                 out.push((alone + detour(j, second), vec![(i, first), (j, second)]));
             }
