@@ -1,7 +1,8 @@
 //! Why a job is not served.
 //!
 //! Each job of a plan that is in no route is tried alone in every kind of vehicle, which says what is in its way, or
-//! that it only lacks a vehicle that is free. Nothing here comes from the search or the judge.
+//! that it only lacks a vehicle that is free. Breaks, speeds by the hour and what may not ride together are left out.
+//! Nothing here comes from the search or the judge.
 
 use crate::plan::Plan;
 use crate::problem::{Job, NO_WAY, Problem, Stop, Task, Terminal, Vehicle, Window};
@@ -205,14 +206,14 @@ impl Trip<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::problem::{Depot, Pace, Rounding, Spec, Travel};
+    use crate::problem::{Depot, Pace, Rounding, Rules, Spec, Travel};
 
     fn at_ten() -> Stop {
         Stop { location: 1, windows: vec![Window::ALWAYS], service: 2 }
     }
 
     fn delivery(stop: Stop) -> Job {
-        Job { task: Task::Delivery(stop), amount: vec![5], skills: vec![], release: 0, prize: None }
+        Job::new(Task::Delivery(stop), vec![5])
     }
 
     #[track_caller]
@@ -224,6 +225,7 @@ mod tests {
             vehicles: vec![vehicle],
             jobs: vec![job],
             given: vec![],
+            rules: Rules::default(),
         };
         let problem = Problem::new(spec).expect("the problem can be");
         let plan = Plan { routes: vec![], unserved: vec![0] };
@@ -287,6 +289,7 @@ mod tests {
             vehicles: vec![truck()],
             jobs: vec![job.clone(), job],
             given: vec![],
+            rules: Rules::default(),
         };
         let problem = Problem::new(spec).expect("the problem can be");
         let settings = crate::search::Settings { iterations: Some(64), ..crate::search::Settings::default() };
