@@ -23,9 +23,10 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
         std::fs::write("/proc/self/clear_refs", "5").context("resetting the peak of memory")?;
         let instance = uniform(n)?;
         let began = cpu_secs()?;
-        let one = Settings { iterations: Some(0), ..Settings::default() };
         let mut first_cost = 0;
-        solve(&instance.problem, &one, &mut |_| Tick::Continue, &mut |progress, _| first_cost = progress.best_cost);
+        solve(&instance.problem, &Settings::default(), &mut |_| Tick::Stop, &mut |progress, _| {
+            first_cost = progress.best_cost
+        });
         let first_secs = cpu_secs()? - began;
         let mut best_cost = 0;
         let (outcome, used) = search(&instance, 0, SECS)?;
