@@ -232,7 +232,7 @@ impl Inserter {
                 at = state.nodes[at as usize].next;
             }
         }
-        let mut there = model.distance(state.nodes[at as usize].location, here);
+        let mut there = state.toward(at, stop);
         while at != end {
             let next = state.nodes[at as usize].next;
             let back = model.distance(here, state.nodes[next as usize].location);
@@ -321,7 +321,7 @@ impl Inserter {
         let model = state.model;
         let next = state.nodes[prev as usize].next;
         let here = state.nodes[stop as usize].location;
-        let there = model.distance(state.nodes[prev as usize].location, here);
+        let there = state.toward(prev, stop);
         let back = model.distance(here, state.nodes[next as usize].location);
         if let Some(place) = try_single(state, stop, prev, next, route, (there, back), best.cost)
             && !self.blinks(rng)
@@ -390,13 +390,13 @@ impl Inserter {
                 if node.leave.max(s.open) + s.service > behind.latest {
                     continue;
                 }
-                let begin = model.begin(pickup, node.leave + state.duration(from, pickup));
+                let begin = model.begin(pickup, node.leave + state.time_toward(from, pickup));
                 leave = begin + s.service;
                 if begin > s.close || leave > behind.latest {
                     continue;
                 }
             }
-            let to_pickup = state.distance(from, pickup);
+            let to_pickup = state.toward(from, pickup);
             let from_pickup = state.distance(pickup, next);
             let arc = if slot.n_stops == 0 { 0 } else { i64::from(behind.arc) };
             let lower = fixed + rate * (to_pickup + from_pickup - arc);
@@ -436,7 +436,7 @@ impl Inserter {
                 || (node.leave <= s.close
                     && node.leave.max(s.open) + s.service + state.duration(delivery, next) <= behind.latest);
             if in_time {
-                let added = state.distance(at, delivery) + state.distance(delivery, next) - i64::from(behind.arc);
+                let added = state.toward(at, delivery) + state.distance(delivery, next) - i64::from(behind.arc);
                 least = least.min(added);
             }
             self.tails[position] = least;
@@ -472,12 +472,12 @@ impl Inserter {
             }
         }
         let arc = if slot.n_stops == 0 { 0 } else { i64::from(state.nodes[first as usize].arc) };
-        let added = state.distance(from, pickup) - arc;
+        let added = state.toward(from, pickup) - arc;
         loop {
             // The length added before `delivery`, whose own detour is between `last` and `next`.
             let passed = if last == pickup { added } else { added + state.distance(pickup, first) };
             let gap = if last == pickup { 0 } else { i64::from(state.nodes[next as usize].arc) };
-            let (there, back) = (state.distance(last, delivery), state.distance(delivery, next));
+            let (there, back) = (state.toward(last, delivery), state.distance(delivery, next));
             let distance = passed + there + back - gap;
             let cost = fixed + vehicle.distance_cost * distance;
             let blocked = Model::blocked(there) || Model::blocked(back) || distance > i64::from(u32::MAX) / 2;
@@ -502,14 +502,14 @@ impl Inserter {
                 return;
             }
             if model.timed {
-                let arrival = leave + state.duration(last, next);
+                let arrival = leave + state.step_duration(last, next, pickup);
                 if arrival > state.nodes[next as usize].latest {
                     return;
                 }
                 leave = model.begin(next, arrival) + model.stops[next as usize].service;
             }
             if joins {
-                match ahead.then(model.segment(next), state.duration(last, next)) {
+                match ahead.then(model.segment(next), state.step_duration(last, next, pickup)) {
                     Some(joined) => ahead = joined,
                     None => return,
                 }
@@ -541,7 +541,7 @@ fn judge_pair(
     }
     if model.timed {
         let s = &model.stops[delivery as usize];
-        let begin = model.begin(delivery, leave + state.duration(place.second, delivery));
+        let begin = model.begin(delivery, leave + state.time_toward(place.second, delivery));
         if begin > s.close || begin + s.service + state.duration(delivery, next) > state.nodes[next as usize].latest {
             return None;
         }
@@ -635,7 +635,7 @@ fn try_single(
         return None;
     }
     if model.timed {
-        cost += vehicle.time_cost * time_added(state, stop, prev, next, route)?;
+        cost += vehicle.time_cost * time_added(state, stop, prev, next, route, (there, back))?;
         if cost >= below {
             return None;
         }
@@ -648,12 +648,13 @@ fn try_single(
 
 /// How much longer the route takes, if that is asked at all; `None` if it is not in time.
 #[inline]
-fn time_added(state: &State<'_>, stop: u32, prev: u32, next: u32, route: u32) -> Option<i64> {
+fn time_added(state: &State<'_>, stop: u32, prev: u32, next: u32, route: u32, lengths: (i64, i64)) -> Option<i64> {
     let model = state.model;
     let slot = &state.slots[route as usize];
     let release = model.jobs[model.stops[stop as usize].job as usize].release;
     let s = &model.stops[stop as usize];
-    let (there, back) = (state.duration(prev, stop), state.duration(stop, next));
+    let (there, back) =
+        if model.time_is_distance() { lengths } else { (state.duration(prev, stop), state.duration(stop, next)) };
     if release > slot.ready {
         return released(state, stop, prev, route);
     }

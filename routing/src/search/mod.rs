@@ -3,12 +3,14 @@
 //! Ruin and recreate (SISR): strings of neighbouring stops are taken out of a few routes and put back one by one
 //! where they cost least, with a blink now and then; simulated annealing decides what stays. Every change is
 //! judged in constant time and taken back from a journal: nothing of the size of the plan is copied while
-//! searching.
+//! searching. Where the budget is long for the problem, several chains of annealing come to a few plans, and the
+//! rest of it goes into their children: routes of one beside routes of another, a route cut in two or closed.
 //!
 //! The search reads no clock. Its caller is asked every [`TICK`] iterations whether to go on and, if it knows,
 //! how much of its budget is spent, which sets the temperature. The same problem, seed and answers give the same
 //! plan.
 
+mod cross;
 mod driven;
 mod exact;
 mod fleet;
@@ -24,6 +26,7 @@ mod tests;
 
 use crate::plan::{Plan, Route};
 use crate::problem::Problem;
+use cross::Elite;
 use insert::Inserter;
 use model::{Model, NONE};
 use neighbours::Neighbours;
@@ -50,8 +53,10 @@ pub struct Settings {
     pub ruin_stops: f64,
     /// The longest string of stops taken out.
     pub ruin_string: f64,
-    /// Neighbours of a stop beside which it is put back.
+    /// Neighbours of a stop beside which it is put back, where there are too many jobs to look everywhere.
     pub neighbours: usize,
+    /// Chains of annealing whose plans are crossed afterwards; `None`: as many as the budget is good for.
+    pub chains: Option<usize>,
 }
 
 impl Default for Settings {
@@ -64,6 +69,7 @@ impl Default for Settings {
             ruin_stops: 10.0,
             ruin_string: 10.0,
             neighbours: insert::NARROW,
+            chains: None,
         }
     }
 }
@@ -116,14 +122,14 @@ pub fn solve(
     let near = Neighbours::new(&model, problem);
     let mut search = Search::new(problem, &model, &near, settings);
     search.run(tick, improved);
-    Outcome { plan: search.best.plan(problem, &search.state), iterations: search.iteration }
+    Outcome { plan: search.plan(), iterations: search.iteration }
 }
 
 /// The best plan: stops by slot, brought up to date by the slots that changed since it was the best.
 struct Best {
     cost: i64,
     stops: Vec<Vec<u32>>,
-    absent: Vec<u32>,
+    unserved: usize,
     stale: Vec<u32>,
     is_stale: Vec<bool>,
 }
@@ -134,7 +140,7 @@ impl Best {
         let mut best = Self {
             cost: i64::MAX,
             stops: vec![Vec::new(); n],
-            absent: Vec::new(),
+            unserved: 0,
             stale: Vec::new(),
             is_stale: vec![false; n],
         };
@@ -159,37 +165,96 @@ impl Best {
             stops.clear();
             stops.extend(state.stops(route));
         }
-        self.absent.clear();
-        self.absent.extend_from_slice(&state.absent);
+        self.unserved = state.absent.len();
     }
 
-    fn plan(&self, problem: &Problem, state: &State<'_>) -> Plan {
-        let model = state.model;
-        let mut left: Vec<Vec<(usize, u32)>> = model.classes.iter().map(|c| c.members.clone()).collect();
-        let given = |route: usize| problem.given().get(state.slots[route].given as usize);
-        for route in (0..self.stops.len()).filter(|&r| !self.stops[r].is_empty()) {
-            if let Some(given) = given(route) {
-                let members = &mut left[state.slots[route].class as usize];
-                members.iter_mut().filter(|m| m.0 == given.vehicle).for_each(|m| m.1 -= 1);
-            }
-        }
-        let mut plan = Plan::default();
-        for (route, stops) in self.stops.iter().enumerate().filter(|(_, s)| !s.is_empty()) {
-            let visits = stops.iter().map(|&s| model.visits[s as usize]).collect();
-            let slot = &state.slots[route];
-            let vehicle = given(route).map(|g| g.vehicle).or_else(|| {
-                let member = left[slot.class as usize].iter_mut().find(|m| m.1 > 0)?;
-                member.1 -= 1;
-                Some(member.0)
-            });
-            plan.routes
-                .extend(vehicle.map(|vehicle| Route { departure: slot.departed, ..Route::new(vehicle, visits) }));
-        }
-        plan.routes.sort_by_key(|r| r.vehicle);
-        plan.unserved = self.absent.iter().map(|&job| job as usize).collect();
-        plan.unserved.sort_unstable();
-        plan
+    /// Forgets what was the best, so that what comes is better.
+    fn forget(&mut self, state: &State<'_>) {
+        let kept: Vec<u32> = (0..self.stops.len() as u32).filter(|&r| !self.stops[r as usize].is_empty()).collect();
+        self.mark(&kept);
+        self.mark(&state.used);
+        self.take(state);
     }
+
+    fn elite(&self) -> Elite {
+        Elite { cost: self.cost, stops: self.stops.clone() }
+    }
+}
+
+/// What the best plan is, as the caller reads it.
+fn plan_of(stops: &[Vec<u32>], problem: &Problem, state: &State<'_>) -> Plan {
+    let model = state.model;
+    let mut left: Vec<Vec<(usize, u32)>> = model.classes.iter().map(|c| c.members.clone()).collect();
+    let given = |route: usize| problem.given().get(state.slots[route].given as usize);
+    for route in (0..stops.len()).filter(|&r| !stops[r].is_empty()) {
+        if let Some(given) = given(route) {
+            let members = &mut left[state.slots[route].class as usize];
+            members.iter_mut().filter(|m| m.0 == given.vehicle).for_each(|m| m.1 -= 1);
+        }
+    }
+    let mut plan = Plan::default();
+    let mut served = vec![false; model.jobs.len()];
+    for (route, stops) in stops.iter().enumerate().filter(|(_, s)| !s.is_empty()) {
+        stops.iter().for_each(|&s| served[model.stops[s as usize].job as usize] = true);
+        let visits = stops.iter().map(|&s| model.visits[s as usize]).collect();
+        let slot = &state.slots[route];
+        let vehicle = given(route).map(|g| g.vehicle).or_else(|| {
+            let member = left[slot.class as usize].iter_mut().find(|m| m.1 > 0)?;
+            member.1 -= 1;
+            Some(member.0)
+        });
+        plan.routes.extend(vehicle.map(|vehicle| Route { departure: slot.departed, ..Route::new(vehicle, visits) }));
+    }
+    plan.routes.sort_by_key(|r| r.vehicle);
+    plan.unserved = (0..served.len()).filter(|&job| !served[job]).collect();
+    plan
+}
+
+/// From so many iterations for a job on, the budget is shared by several chains, whose plans are then crossed.
+const SEVERAL_FROM: f64 = 5_000.0;
+
+/// Chains of annealing, and the share of the budget that they have together.
+const CHAINS: usize = 3;
+const CHAINS_SHARE: f64 = 0.6;
+
+/// Temperature at the start of the work on a child, in mean arcs, and its iterations for a stop of changed routes.
+const ROUND_HEAT: f64 = 0.3;
+const ROUND_LENGTH: u64 = 60;
+
+/// Where most is given, work is done beside what was not, for this share of the budget.
+const WARM_FOCUS: f64 = 0.7;
+const WARM_NEIGHBOURS: usize = 10;
+
+/// How the budget is spent.
+#[derive(Default)]
+struct Schedule {
+    chains: Option<usize>,
+}
+
+impl Schedule {
+    /// Chains that are done.
+    fn chain(&self, spent: f64) -> usize {
+        match self.chains {
+            Some(n) if n > 1 => ((spent * n as f64 / CHAINS_SHARE) as usize).min(n),
+            _ => 0,
+        }
+    }
+
+    /// How far the chain has cooled, 0 to 1; `None` after the last.
+    fn heat(&self, spent: f64) -> Option<f64> {
+        match self.chains {
+            Some(n) if n > 1 && self.chain(spent) == n => None,
+            Some(n) if n > 1 => Some((spent * n as f64 / CHAINS_SHARE).fract()),
+            _ => Some(spent.clamp(0.0, 1.0)),
+        }
+    }
+}
+
+/// The work on a child.
+struct Round {
+    parent: usize,
+    done: u64,
+    length: u64,
 }
 
 struct Search<'m> {
@@ -206,6 +271,13 @@ struct Search<'m> {
     warm: bool,
     keys: Keys,
     waiting: Vec<u32>,
+    /// The best plan of chains and rounds before this one, and how many jobs it does not serve.
+    champion: Option<(Elite, usize)>,
+    /// What the chains came to.
+    pool: Vec<Elite>,
+    round: Option<Round>,
+    /// Stops around which to ruin; all, if there are none.
+    focus: Vec<u32>,
 }
 
 impl<'m> Search<'m> {
@@ -215,12 +287,13 @@ impl<'m> Search<'m> {
         let mut inserter = Inserter::new(&state, settings.neighbours);
         let keys = Keys::new(model);
         let given = start::given(&mut state, problem);
+        let warm = 5 * given > 4 * model.jobs.len();
+        let focus = if warm { beside(model, near, &state.absent) } else { Vec::new() };
         start::build(&mut state, near, &mut inserter, &mut rng, &keys);
         inserter.remember(&state);
         let absence: i64 = state.absent.iter().map(|&j| model.jobs[j as usize].penalty).sum();
         let arcs = model.stops.len() + state.used.len();
         let mean_arc = (state.cost - absence).max(1) as f64 / arcs.max(1) as f64;
-        let warm = 5 * given > 4 * model.jobs.len();
         let best = Best::new(&state);
         Self {
             ruiner: Ruiner::default(),
@@ -236,7 +309,29 @@ impl<'m> Search<'m> {
             mean_arc,
             warm,
             keys,
+            champion: None,
+            pool: Vec::new(),
+            round: None,
+            focus,
         }
+    }
+
+    /// The best plan of all.
+    fn plan(&self) -> Plan {
+        let stops = match &self.champion {
+            Some((elite, _)) if elite.cost <= self.best.cost => &elite.stops,
+            _ => &self.best.stops,
+        };
+        plan_of(stops, self.problem, &self.state)
+    }
+
+    fn progress(&self) -> Progress {
+        let own = (self.best.cost, self.best.unserved);
+        let (best_cost, unserved) = match &self.champion {
+            Some((elite, unserved)) if elite.cost <= own.0 => (elite.cost, *unserved),
+            _ => own,
+        };
+        Progress { iteration: self.iteration, best_cost, unserved }
     }
 
     fn run(&mut self, tick: &mut dyn FnMut(&Progress) -> Tick, improved: &mut dyn FnMut(&Progress, &dyn Fn() -> Plan)) {
@@ -247,6 +342,7 @@ impl<'m> Search<'m> {
         let cold = self.settings.cold * self.mean_arc;
         let hot = cold.max(self.settings.hot * share * self.mean_arc);
         let hot = if self.warm { cold.max(hot / 10.0) } else { hot };
+        let mut schedule = Schedule::default();
         let mut temperature = hot;
         let mut reported = i64::MAX;
         loop {
@@ -254,24 +350,110 @@ impl<'m> Search<'m> {
                 if self.settings.iterations.is_some_and(|n| self.iteration >= n) {
                     break;
                 }
-                let progress =
-                    Progress { iteration: self.iteration, best_cost: self.best.cost, unserved: self.best.absent.len() };
-                if self.best.cost < reported {
-                    reported = self.best.cost;
-                    improved(&progress, &|| self.best.plan(self.problem, &self.state));
+                let progress = self.progress();
+                if progress.best_cost < reported {
+                    reported = progress.best_cost;
+                    improved(&progress, &|| self.plan());
                 }
                 let spent = match tick(&progress) {
                     Tick::Stop => break,
-                    Tick::Spent(share) => share,
-                    Tick::Continue => match self.settings.iterations {
-                        Some(n) => self.iteration as f64 / n as f64,
-                        None => cycle(self.iteration, self.state.model.stops.len()),
-                    },
+                    Tick::Spent(share) => Some(share),
+                    Tick::Continue => self.settings.iterations.map(|n| self.iteration as f64 / n as f64),
                 };
-                temperature = hot * libm::pow(cold / hot, spent.clamp(0.0, 1.0));
+                if let Some(spent) = spent {
+                    if self.warm && spent > WARM_FOCUS {
+                        self.focus.clear();
+                    }
+                    if schedule.chains.is_none() && spent > 0.01 {
+                        let per_job = self.iteration as f64 / spent / self.state.model.jobs.len() as f64;
+                        let several = per_job >= SEVERAL_FROM && !self.warm;
+                        let chains = if several { CHAINS } else { 1 };
+                        schedule.chains = Some(self.settings.chains.unwrap_or(chains));
+                    }
+                    let heat = schedule.heat(spent);
+                    if schedule.chain(spent) > self.pool.len() {
+                        self.keep();
+                        self.best.forget(&self.state);
+                    }
+                    match heat {
+                        Some(heat) => temperature = hot * libm::pow(cold / hot, heat),
+                        None if self.round.is_none() => self.begin_round(),
+                        None => {}
+                    }
+                } else {
+                    temperature = hot * libm::pow(cold / hot, cycle(self.iteration, self.state.model.stops.len()));
+                }
             }
-            self.step(temperature);
+            match &mut self.round {
+                None => self.step(temperature),
+                Some(round) if round.done < round.length => {
+                    let cooled = round.done as f64 / round.length as f64;
+                    round.done += 1;
+                    let from = (ROUND_HEAT * self.mean_arc).max(cold);
+                    self.step(from * libm::pow(cold / from, cooled));
+                }
+                Some(_) => {
+                    self.end_round();
+                    self.begin_round();
+                    continue;
+                }
+            }
             self.iteration += 1;
+        }
+    }
+
+    /// Keeps what came out of a chain.
+    fn keep(&mut self) {
+        let elite = self.best.elite();
+        self.crown();
+        self.pool.push(elite);
+    }
+
+    /// Keeps the best of all, before another begins.
+    fn crown(&mut self) {
+        if self.champion.as_ref().is_none_or(|c| self.best.cost < c.0.cost) {
+            self.champion = Some((self.best.elite(), self.best.unserved));
+        }
+    }
+
+    /// A child of two plans of the pool, to be worked on.
+    fn begin_round(&mut self) {
+        let n = self.pool.len();
+        let a = self.rng.below(n);
+        let b = (a + 1 + self.rng.below((n - 1).max(1))) % n;
+        let child = match self.rng.below(5) {
+            0 => cross::split(&self.state, &mut self.rng, &self.pool[a]),
+            1 => cross::close(&self.state, &mut self.rng, &self.pool[a]),
+            _ => cross::child(&self.state, self.near, &mut self.rng, &self.pool[a], &self.pool[b]),
+        };
+        // First the parent: what the child has otherwise is where to work.
+        self.state.load(&self.pool[a].stops);
+        self.state.load(&child);
+        let mut left = usize::MAX;
+        while self.state.absent.len() < left {
+            left = self.state.absent.len();
+            self.recreate();
+        }
+        if self.state.model.classes.len() > 1 {
+            fleet::reassign(&mut self.state, &mut self.rng);
+        }
+        self.focus.clear();
+        for t in 0..self.state.touched.len() {
+            self.focus.extend(self.state.stops(self.state.touched[t]));
+        }
+        self.best.forget(&self.state);
+        // Parents that are alike: the plan is worked on everywhere.
+        let stops = if self.focus.is_empty() { self.state.model.stops.len() } else { self.focus.len() };
+        let length = ROUND_LENGTH * stops as u64;
+        self.round = Some(Round { parent: a, done: 0, length });
+    }
+
+    fn end_round(&mut self) {
+        let Some(round) = self.round.take() else { return };
+        self.crown();
+        let known = self.pool.iter().any(|e| e.cost == self.best.cost);
+        if !known && self.best.cost < self.pool[round.parent].cost {
+            self.pool[round.parent] = self.best.elite();
         }
     }
 
@@ -280,11 +462,12 @@ impl<'m> Search<'m> {
         self.state.mark();
         let before = self.state.cost;
         let size = RuinSize { stops: self.settings.ruin_stops, string: self.settings.ruin_string };
-        self.ruiner.ruin(&mut self.state, self.near, &mut self.rng, size);
+        let seed = match self.focus.len() {
+            0 => self.rng.below(self.state.model.stops.len()) as u32,
+            n => self.focus[self.rng.below(n)],
+        };
+        self.ruiner.ruin(&mut self.state, self.near, &mut self.rng, size, seed);
         self.recreate();
-        if self.state.model.classes.len() > 1 {
-            fleet::reassign(&mut self.state, &mut self.rng);
-        }
         let limit = before as f64 - temperature * libm::log(self.rng.unit());
         if self.state.is_as_before() {
             return;
@@ -337,6 +520,21 @@ fn put(state: &mut State<'_>, near: &Neighbours, inserter: &mut Inserter, rng: &
         let ok = state.update(place.route);
         debug_assert!(ok, "insertion of job {job} was judged feasible and is not");
     }
+}
+
+/// The stops of these jobs, and those near them.
+fn beside(model: &Model, near: &Neighbours, jobs: &[u32]) -> Vec<u32> {
+    let mut all = Vec::new();
+    for &job in jobs {
+        let data = model.jobs[job as usize];
+        for stop in [data.first, data.second].into_iter().filter(|&s| s != NONE) {
+            all.push(stop);
+            all.extend(near.of(stop).iter().take(WARM_NEIGHBOURS).map(|n| n.stop).take_while(|&s| s != NONE));
+        }
+    }
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 /// How far a cycle of cooling is, where the end is not known: each takes twice as long as the one before.

@@ -289,6 +289,12 @@ impl Model {
         self.durations.as_ref().unwrap_or(&self.distances).get(from, to)
     }
 
+    /// Whether times are the same numbers as distances.
+    #[inline]
+    pub(super) fn time_is_distance(&self) -> bool {
+        self.durations.is_none()
+    }
+
     /// Whether a length is that of no way.
     #[inline]
     pub(super) fn blocked(length: i64) -> bool {

@@ -24,15 +24,14 @@ pub(super) struct Ruiner {
 }
 
 impl Ruiner {
-    /// Takes stops out around a random one.
-    pub(super) fn ruin(&mut self, state: &mut State<'_>, near: &Neighbours, rng: &mut Rng, size: RuinSize) {
+    /// Takes stops out around one.
+    pub(super) fn ruin(&mut self, state: &mut State<'_>, near: &Neighbours, rng: &mut Rng, size: RuinSize, seed: u32) {
         let n_stops = state.model.stops.len();
         let served = n_stops.saturating_sub(state.absent.len());
         let mean = served as f64 / state.used.len().max(1) as f64;
         let longest = size.string.min(mean).max(1.0);
         let most_strings = 4.0 * size.stops / (1.0 + longest) - 1.0;
         let n_strings = (1.0 + rng.unit() * most_strings.max(0.0)) as usize;
-        let seed = rng.below(n_stops) as u32;
         self.ruined.clear();
         self.take(state, rng, seed, longest);
         for stop in near.of(seed).iter().map(|n| n.stop) {

@@ -67,6 +67,7 @@ pub(super) struct State<'m> {
     pub(super) touched: Vec<u32>,
     saved: Vec<(Slot, u32)>,
     saved_stops: Vec<u32>,
+    saved_arcs: Vec<u32>,
     saved_cost: i64,
     saved_absent: Vec<u32>,
     pub(super) has_frozen: bool,
@@ -131,6 +132,7 @@ impl<'m> State<'m> {
             touched: Vec::new(),
             saved: Vec::new(),
             saved_stops: Vec::new(),
+            saved_arcs: Vec::new(),
             saved_cost: 0,
             saved_absent: Vec::new(),
             has_frozen: problem.given().iter().any(|g| g.frozen > 0),
@@ -190,6 +192,7 @@ impl<'m> State<'m> {
         self.touched.clear();
         self.saved.clear();
         self.saved_stops.clear();
+        self.saved_arcs.clear();
         self.saved_cost = self.cost;
         self.saved_absent.clear();
         self.saved_absent.extend_from_slice(&self.absent);
@@ -209,8 +212,12 @@ impl<'m> State<'m> {
         let mut at = self.nodes[self.start(route) as usize].next;
         while self.is_stop(at) {
             self.saved_stops.push(at);
+            self.saved_arcs.push(self.nodes[at as usize].arc);
             at = self.nodes[at as usize].next;
         }
+        // The end of a route has its arc where the next route's first stop would be.
+        self.saved_stops.push(at);
+        self.saved_arcs.push(self.nodes[at as usize].arc);
     }
 
     /// Whether a route changed since the mark.
@@ -227,7 +234,7 @@ impl<'m> State<'m> {
         for t in 0..self.touched.len() {
             let from = self.saved[t].1 as usize;
             let to = self.saved.get(t + 1).map_or(self.saved_stops.len(), |s| s.1 as usize);
-            let was = self.saved_stops[from..to].iter().copied();
+            let was = self.saved_stops[from..to - 1].iter().copied();
             if !self.stops(self.touched[t]).eq(was) {
                 return false;
             }
@@ -254,12 +261,53 @@ impl<'m> State<'m> {
             let (slot, from) = self.saved[t];
             let to = self.saved.get(t + 1).map_or(self.saved_stops.len(), |s| s.1 as usize);
             self.slots[route as usize] = slot;
-            let stops = std::mem::take(&mut self.saved_stops);
-            self.relink(route, &stops[from as usize..to]);
-            self.saved_stops = stops;
+            let mut last = self.start(route);
+            for i in from as usize..to {
+                let (stop, arc) = (self.saved_stops[i], self.saved_arcs[i]);
+                self.nodes[last as usize].next = stop;
+                let node = &mut self.nodes[stop as usize];
+                (node.prev, node.route, node.arc) = (last, route, arc);
+                last = stop;
+            }
+            self.update(route);
         }
         self.cost = self.saved_cost;
         std::mem::swap(&mut self.absent, &mut self.saved_absent);
+    }
+
+    /// Becomes another plan, of stops by slot; a route that is not feasible is left empty.
+    pub(super) fn load(&mut self, plan: &[Vec<u32>]) {
+        self.mark();
+        for (slot, stops) in plan.iter().enumerate() {
+            if !self.stops(slot as u32).eq(stops.iter().copied()) {
+                self.touch(slot as u32);
+            }
+        }
+        let touched = self.touched.clone();
+        for &route in &touched {
+            let stops: Vec<u32> = self.stops(route).collect();
+            for stop in stops {
+                self.nodes[stop as usize].route = NONE;
+            }
+        }
+        for &route in &touched {
+            let stops = &plan[route as usize];
+            let ok = self.relink(route, stops) && self.fits(route);
+            if !ok && self.slots[route as usize].frozen == 0 {
+                stops.iter().for_each(|&s| self.nodes[s as usize].route = NONE);
+                self.relink(route, &[]);
+            }
+        }
+        let model = self.model;
+        let lost = |absent: &[u32]| absent.iter().map(|&j| model.jobs[j as usize].penalty).sum::<i64>();
+        self.cost -= lost(&self.absent);
+        self.absent.clear();
+        for job in 0..model.jobs.len() as u32 {
+            if self.nodes[model.jobs[job as usize].first as usize].route == NONE {
+                self.absent.push(job);
+            }
+        }
+        self.cost += lost(&self.absent);
     }
 
     /// Makes a route of exactly these stops; false if that breaks a limit of time or distance.
@@ -273,6 +321,12 @@ impl<'m> State<'m> {
         }
         self.nodes[last as usize].next = end;
         self.nodes[end as usize].prev = last;
+        let mut last = self.start(route);
+        while last != end {
+            let next = self.nodes[last as usize].next;
+            self.nodes[next as usize].arc = self.distance(last, next) as u32;
+            last = next;
+        }
         self.update(route)
     }
 
@@ -289,10 +343,10 @@ impl<'m> State<'m> {
         self.nodes[prev as usize].next = next;
         self.nodes[next as usize].prev = prev;
         self.nodes[stop as usize].route = NONE;
+        let arc = self.distance(prev, next);
+        let change = arc - i64::from(self.nodes[stop as usize].arc) - i64::from(self.nodes[next as usize].arc);
+        self.nodes[next as usize].arc = arc as u32;
         if self.plain {
-            let arc = self.distance(prev, next);
-            let change = arc - i64::from(self.nodes[stop as usize].arc) - i64::from(self.nodes[next as usize].arc);
-            self.nodes[next as usize].arc = arc as u32;
             self.add_plain(route, stop, change, -1);
         }
     }
@@ -303,7 +357,7 @@ impl<'m> State<'m> {
         self.touch(route);
         self.nodes[prev as usize].next = stop;
         self.nodes[next as usize].prev = stop;
-        let (before, behind) = (self.distance(prev, stop), self.distance(stop, next));
+        let (before, behind) = (self.toward(prev, stop), self.distance(stop, next));
         let change = before + behind - i64::from(self.nodes[next as usize].arc);
         let node = &mut self.nodes[stop as usize];
         (node.prev, node.next, node.route, node.arc) = (prev, next, route, before as u32);
@@ -399,16 +453,15 @@ impl<'m> State<'m> {
         let (mut n_stops, mut distance, mut ready) = (0, 0, class.leave.start);
         let loads = &mut self.loads[route as usize * d..(route as usize + 1) * d];
         loads.fill(0);
-        let (mut last, mut last_location) = (start, self.nodes[start as usize].location);
+        let mut last = start;
         loop {
             let at = self.nodes[last as usize].next;
             let node = &mut self.nodes[at as usize];
-            let arc = model.distance(last_location, node.location);
-            node.arc = arc as u32;
+            let arc = i64::from(node.arc);
             node.position = n_stops + 1;
             distance += arc;
             ok &= !Model::blocked(arc);
-            (last, last_location) = (at, node.location);
+            last = at;
             if at == end {
                 break;
             }
@@ -482,9 +535,28 @@ impl<'m> State<'m> {
         if model.lasting && ok { self.update_duration(route, departed) } else { ok }
     }
 
+    /// Time of the arc between two nodes of a route that follow one another.
     #[inline]
     fn arc_duration(&self, from: u32, to: u32) -> i64 {
-        self.duration(from, to)
+        if self.model.time_is_distance() { i64::from(self.nodes[to as usize].arc) } else { self.duration(from, to) }
+    }
+
+    /// Time between nodes that follow one another, or from `apart`, which is in no route yet.
+    #[inline]
+    pub(super) fn step_duration(&self, from: u32, to: u32, apart: u32) -> i64 {
+        if from == apart { self.duration(from, to) } else { self.arc_duration(from, to) }
+    }
+
+    /// Distance to a node from one of many: where both directions are alike, all lie in one row.
+    #[inline]
+    pub(super) fn toward(&self, from: u32, to: u32) -> i64 {
+        if self.model.symmetric { self.distance(to, from) } else { self.distance(from, to) }
+    }
+
+    /// Time to a node from one of many.
+    #[inline]
+    pub(super) fn time_toward(&self, from: u32, to: u32) -> i64 {
+        if self.model.time_is_distance() { self.toward(from, to) } else { self.duration(from, to) }
     }
 
     /// Where a route may begin, as a stretch of no length.

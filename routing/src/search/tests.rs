@@ -121,6 +121,25 @@ proptest! {
     }
 
     #[test]
+    fn the_judge_accepts_the_plans_of_crossed_chains(seed: u64, n_jobs in 1_usize..10, features: u32) {
+        if let Some(problem) = problem(seed, n_jobs, features) {
+            let settings = Settings { seed, iterations: Some(2_000), chains: Some(3), ..Settings::default() };
+            let mut improved = Vec::new();
+            let run = |improved: &mut Vec<i64>| {
+                let keep = &mut |p: &Progress, _: &dyn Fn() -> Plan| improved.push(p.best_cost);
+                solve(&problem, &settings, &mut |_| Tick::Continue, keep).plan
+            };
+            let plan = run(&mut improved);
+            prop_assert_eq!(judged(&problem, &plan), Ok(()), "features {:b}", features);
+            prop_assert!(improved.is_sorted_by(|a, b| a > b));
+            if let Ok(totals) = check(&problem, &plan) {
+                prop_assert!(Some(&totals.cost) <= improved.last(), "features {:b}", features);
+            }
+            prop_assert_eq!(plan, run(&mut Vec::new()));
+        }
+    }
+
+    #[test]
     fn what_is_judged_of_a_change_is_what_it_costs(seed: u64, features: u32) {
         if let Some(problem) = problem(seed, 15, features) {
             let mut best = i64::MAX;

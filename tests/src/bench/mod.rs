@@ -14,6 +14,7 @@ mod pipeline;
 mod plan;
 mod restart;
 mod routes;
+mod routes_scale;
 mod simulate;
 mod store;
 mod stream;
@@ -152,7 +153,7 @@ pub const BENCHES: &[Bench] = &[
     Bench {
         name: "routes",
         what: "gaps to best known plans of open routing instances after 10 and 30 s on one core",
-        needs: "bench/routing of the shared data, or --data with bks.csv; --n: seeds",
+        needs: "bench/routing of the shared data, or --data with bks.csv; --n: seeds; --peers: PyVRP, HGS-CVRP, VROOM, OR-Tools (tests/peers/routing.sh)",
         run: routes::run,
     },
     Bench {
@@ -160,6 +161,12 @@ pub const BENCHES: &[Bench] = &[
         what: "ETA updates of 100,000 vehicles a second, in process",
         needs: "nothing",
         run: eta::run,
+    },
+    Bench {
+        name: "routes_scale",
+        what: "time and memory of the route search from 100 to 20,000 customers",
+        needs: "nothing; --n: the most customers",
+        run: routes_scale::run,
     },
 ];
 

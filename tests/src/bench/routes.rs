@@ -1,4 +1,5 @@
-//! Gaps to the best known plans of open instances after 10 and 30 seconds of processor time on one core.
+//! Gaps to the best known plans of open instances after 10 and 30 seconds of processor time on one core: by seed, by
+//! instance and by class, with `--peers` beside other solvers in the same run.
 
 use super::{Figure, Goal, Options};
 use crate::shared;
@@ -6,7 +7,9 @@ use anyhow::{Context, Result, bail, ensure};
 use routing::check::check;
 use routing::format::{Instance, Scale, read_li_lim, read_vrplib};
 use routing::search::{Outcome, Settings, Tick, solve};
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Gaps in percent at 10 and 30 seconds that are to be reached.
 const GOALS: &[(&str, [f64; 2])] = &[
@@ -23,53 +26,109 @@ const GOALS: &[(&str, [f64; 2])] = &[
     ("Brussels1", [2.2, 1.5]),
 ];
 
-/// The best library measured on these instances, its gap at 10 and 30 seconds (`peers.md` of the shared data).
-const PEERS: &[(&str, &str, [f64; 2])] = &[
-    ("X-n303-k21", "HGS-CVRP", [0.71, 0.26]),
-    ("X-n1001-k43", "PyVRP", [3.44, 1.97]),
-    ("RC2_2_4", "PyVRP", [0.39, 0.37]),
-    ("RC1_10_5", "PyVRP", [6.31, 3.68]),
-    ("LR1_4_6", "PyVRP", [0.97, 0.18]),
-    ("X200-HD", "PyVRP", [1.08, 0.57]),
-];
+/// Solvers that are run with `--peers`, by the names of `tests/peers/routing.py`.
+const PEERS: [&str; 4] = ["pyvrp", "hygese", "vroom", "ortools"];
 
-/// Runs all instances of `bks.csv` in the folder, or of the one that `--data` names; `--n` seeds, 1 by default.
+/// Seconds of processor time that each run has.
+const BUDGETS: [f64; 2] = [10.0, 30.0];
+
+/// Runs all instances of `bks.csv` in the folder, or of the one that `--data` names; `--n` seeds, 3 by default.
 pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
     let folder = options.data.clone().unwrap_or_else(|| shared::root().join("bench/routing"));
     let table = std::fs::read_to_string(folder.join("bks.csv")).context("reading bks.csv")?;
+    let python = if options.peers { Some(install()?) } else { None };
+    let n_seeds = options.n.unwrap_or(3);
+    ensure!(n_seeds > 0, "--n must be at least 1");
     let mut figures = Vec::new();
+    // By class, budget and solver, ours first: the gaps of its instances.
+    let mut classes: BTreeMap<(String, usize, &str), Vec<f64>> = BTreeMap::new();
     for row in table.lines().skip(1) {
         let fields: Vec<&str> = row.split(',').collect();
         let [name, file, class, .., bks, _, _, _] = fields[..] else { bail!("row of bks.csv: {row:?}") };
         let best_known: f64 = bks.parse().with_context(|| format!("bks of {name}"))?;
         let (instance, unit) = read(&folder, file, class)?;
-        for (k, secs) in [10.0, 30.0].into_iter().enumerate() {
-            let (mut gap, mut rate) = (0.0, 0.0);
-            let n_seeds = options.n.unwrap_or(1);
+        for (k, secs) in BUDGETS.into_iter().enumerate() {
+            let (mut gaps, mut rate) = (Vec::new(), 0.0);
             for seed in 0..n_seeds {
                 let (outcome, used) = search(&instance, seed, secs)?;
                 let totals = match check(&instance.problem, &outcome.plan) {
                     Ok(totals) => totals,
                     Err(faults) => bail!("{name}: {}", faults[0]),
                 };
-                gap += 100.0 * (totals.cost as f64 / unit / best_known - 1.0) / n_seeds as f64;
+                let gap = 100.0 * (totals.cost as f64 / unit / best_known - 1.0);
+                figures.push(Figure::alone(format!("{name}, {secs} s, seed {seed}: gap"), gap, "%", Goal::None));
+                gaps.push(gap);
                 rate += outcome.iterations as f64 / used / n_seeds as f64;
             }
             let goal = GOALS.iter().find(|g| g.0 == name).map_or(Goal::None, |g| Goal::AtMost(g.1[k]));
-            figures.push(Figure::alone(format!("{name}, {class}, {secs} s: gap"), gap, "%", goal));
-            if let Some((_, peer, gaps)) = PEERS.iter().find(|p| p.0 == name) {
-                figures.push(Figure::alone(
-                    format!("{name}, {secs} s: {peer}, measured before"),
-                    gaps[k],
-                    "%",
-                    Goal::None,
-                ));
-            }
+            figures.push(Figure::alone(format!("{name}, {class}, {secs} s: gap"), mean(&gaps), "%", goal));
             figures.push(Figure::alone(format!("{name}, {secs} s: iterations"), rate, "/s", Goal::None));
+            classes.entry((class.to_owned(), k, "")).or_default().push(mean(&gaps));
+            for peer in PEERS {
+                let Some(python) = &python else { break };
+                let (mut gaps, mut rates) = (Vec::new(), Vec::new());
+                for seed in 0..n_seeds {
+                    if let Some((cost, rate)) = peer_run(python, peer, &folder.join(file), class, secs, seed)? {
+                        gaps.push(100.0 * (cost / best_known - 1.0));
+                        rates.push(rate);
+                    }
+                }
+                if gaps.len() as u64 == n_seeds {
+                    let figure = format!("{name}, {secs} s: {peer}: gap");
+                    figures.push(Figure::alone(figure, mean(&gaps), "%", Goal::None));
+                    classes.entry((class.to_owned(), k, peer)).or_default().push(mean(&gaps));
+                    if mean(&rates) > 0.0 {
+                        let figure = format!("{name}, {secs} s: {peer}: iterations");
+                        figures.push(Figure::alone(figure, mean(&rates), "/s", Goal::None));
+                    }
+                }
+            }
         }
     }
     ensure!(!figures.is_empty(), "bks.csv has no rows");
+    for ((class, k, solver), gaps) in &classes {
+        let of = if solver.is_empty() { String::new() } else { format!("{solver}: ") };
+        let figure = format!("{class}, {} s: {of}mean gap of {} instances", BUDGETS[*k], gaps.len());
+        figures.push(Figure::alone(figure, mean(gaps), "%", Goal::None));
+    }
     Ok(figures)
+}
+
+fn mean(values: &[f64]) -> f64 {
+    values.iter().sum::<f64>() / values.len().max(1) as f64
+}
+
+/// The Python that has the peers.
+fn install() -> Result<String> {
+    let output = Command::new(scripts().join("routing.sh")).output().context("tests/peers/routing.sh")?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+fn scripts() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("peers")
+}
+
+/// Cost and iterations a second of a peer; `None` if it cannot do the class or has no plan in time.
+fn peer_run(python: &str, peer: &str, file: &Path, class: &str, secs: f64, seed: u64) -> Result<Option<(f64, f64)>> {
+    let output = Command::new(python)
+        .arg(scripts().join("routing.py"))
+        .arg(peer)
+        .arg(file)
+        .args([class.to_owned(), secs.to_string(), seed.to_string()])
+        .env("OMP_NUM_THREADS", "1")
+        .output()
+        .context("tests/peers/routing.py")?;
+    if output.status.code() == Some(3) {
+        return Ok(None);
+    }
+    ensure!(output.status.success(), "{peer} on {}: {}", file.display(), String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout)?;
+    let line = text.lines().last().context("a peer that prints nothing")?;
+    let cells: Vec<f64> =
+        line.split('\t').map(str::parse).collect::<Result<_, _>>().context("a line of another shape")?;
+    let [cost, rate, _] = cells[..] else { bail!("a line of another shape: {line:?}") };
+    Ok(Some((cost, rate)))
 }
 
 /// The instance, and how many units of its money one of the published cost is.
@@ -87,7 +146,7 @@ fn read(folder: &Path, file: &str, class: &str) -> Result<(Instance, f64)> {
 }
 
 /// Searches for so long; also the time it took, which counts reading the problem into the search.
-fn search(instance: &Instance, seed: u64, secs: f64) -> Result<(Outcome, f64)> {
+pub(super) fn search(instance: &Instance, seed: u64, secs: f64) -> Result<(Outcome, f64)> {
     let began = cpu_secs()?;
     let used = || cpu_secs().unwrap_or(f64::MAX) - began;
     let mut tick = |_: &_| match used() / secs {
@@ -100,7 +159,7 @@ fn search(instance: &Instance, seed: u64, secs: f64) -> Result<(Outcome, f64)> {
 }
 
 /// Processor time of this thread.
-fn cpu_secs() -> Result<f64> {
+pub(super) fn cpu_secs() -> Result<f64> {
     let stat = std::fs::read_to_string("/proc/thread-self/schedstat").context("reading the processor time")?;
     let nanos = stat.split_whitespace().next().context("processor time")?;
     Ok(nanos.parse::<f64>()? / 1e9)
