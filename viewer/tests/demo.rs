@@ -61,6 +61,7 @@ fn the_demo_is_drawn_from_the_network_to_the_inside_of_a_warehouse() {
     }
     let (http, mqtt) = (free_port(), free_port());
     let mut demo = Command::new(gateway.unwrap());
+    demo.env_clear(); // it reads every PORTOLAN_ variable as one of its own
     demo.args(["demo", "--http", &format!("127.0.0.1:{http}"), "--mqtt", &format!("127.0.0.1:{mqtt}")]);
     let _demo = Running(demo.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     let url = format!("http://127.0.0.1:{http}");
