@@ -197,7 +197,7 @@ pub(crate) fn draw(
             Layer::Lanes => (epochs.lanes, epochs.flows as i64, None, true),
             Layer::Route => (second, 0, chart.selected.clone(), false),
             Layer::Clusters => (epochs.alerts + epochs.sites, chart.sites.revision() as i64, None, false),
-            Layer::Stock => (epochs.stock, 0, None, true),
+            Layer::Stock => (epochs.stock, chart.sites.revision() as i64, None, true),
             Layer::Ghost => (chart.what_if.revision, chart.what_if.compare as i64, None, false),
         };
         let drawn = Drawn { generation: chart.generation + (epochs.snapshots << 32), epoch, look, detail, level, item };
@@ -208,6 +208,7 @@ pub(crate) fn draw(
         let must = match (&layers.drawn[nth], &drawn) {
             (Some(before), Some(now)) => {
                 (before.look, before.detail, before.generation) != (now.look, now.detail, now.generation)
+                    || (layer == Layer::Stock && before.level != now.level)
             }
             _ => true,
         };
@@ -274,7 +275,7 @@ fn moving(chart: &mut Chart, layer: Layer, look: &Look, detail: Detail) -> Trian
             }
         }
         Layer::Clusters => triangles = overlay::cluster_pies(chart.sites.clusters(), look),
-        Layer::Stock => triangles = overlay::stock_bars(known, look, detail),
+        Layer::Stock => triangles = overlay::stock_bars(known, &chart.sites, look, detail),
         Layer::Ghost => {
             let effects = &chart.what_if.effects;
             triangles = match chart.what_if.compare {

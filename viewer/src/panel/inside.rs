@@ -150,7 +150,8 @@ impl Drawing<'_> {
                     let point = known.stock.get(&plan.site).and_then(|rows| rows.get(sku));
                     let tint = match point {
                         Some(row) if row.on_hand.0 <= 0 => palette::CRITICAL,
-                        Some(row) if row.reorder_point.is_some_and(|point| row.on_hand <= point) => palette::WATCH,
+                        // What is coming counts, as it does for the planner.
+                        Some(row) if plan::runs_low(row) => palette::WATCH,
                         _ => palette::OK,
                     };
                     let mut full = area;

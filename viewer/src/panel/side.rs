@@ -265,7 +265,7 @@ fn stock_bar(painter: &egui::Painter, rect: Rect, line: &StockLine, theme: &Them
     painter.rect_filled(rect, 1.0, colour(theme.hollow));
     let tint = match line.reorder_point {
         _ if line.on_hand <= 0 => palette::CRITICAL,
-        Some(point) if line.on_hand <= point => palette::WATCH,
+        Some(point) if line.on_hand.saturating_add(line.coming) <= point => palette::WATCH,
         _ => palette::OK,
     };
     let bar = Rect::from_min_max(rect.min, Pos2::new(x(line.on_hand), rect.bottom()));

@@ -9,7 +9,7 @@ use firmware_schemas::id::{DeviceId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{DeviceKind, TemperatureClass, VehicleKind};
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::telemetry::Value;
-use firmware_schemas::view::Freshness;
+use firmware_schemas::view::{Freshness, StockView};
 use serde::{Deserialize, Serialize};
 
 use super::Known;
@@ -278,6 +278,12 @@ pub fn fill(known: &Known, site: &SiteId, sku: &SkuId) -> Option<f64> {
     let target = row.order_up_to.or(row.reorder_point).map_or(0, |target| target.0);
     let full = if target > 0 { target } else { row.on_hand.0.max(1) };
     Some((row.on_hand.0.max(0) as f64 / full as f64).min(1.5))
+}
+
+/// Whether what is there, is coming and is ordered is at or under the reorder point.
+pub fn runs_low(row: &StockView) -> bool {
+    let position = row.available.0.saturating_add(row.in_transit.0).saturating_add(row.on_order.0);
+    row.reorder_point.is_some_and(|point| position <= point.0)
 }
 
 /// A vehicle in the hall.
