@@ -14,10 +14,12 @@ use bevy::window::{PresentMode, RequestRedraw, WindowResolution};
 use bevy::winit::{EventLoopProxyWrapper, UpdateMode, WinitSettings, WinitUserEvent};
 use bevy_egui::{EguiGlobalSettings, EguiPlugin, PrimaryEguiContext};
 
+use crate::ask::Asker;
 use crate::chart::{Chart, Settings};
 use crate::feed::{self, FeedEvent};
 use crate::material::ChartMaterial;
 use crate::record::{Recorder, SharedRecorder};
+use crate::scene::plan::SitePlan;
 use crate::symbols::SymbolMaterial;
 use crate::{camera, layers, panel};
 
@@ -32,6 +34,8 @@ pub struct WindowOptions {
     pub settings: Settings,
     /// What to select, by its id.
     pub select: Option<String>,
+    /// Plans of warehouses.
+    pub plans: Vec<SitePlan>,
     /// Close the window after so long.
     pub exit_after: Option<Duration>,
     /// Save a picture of the window to here just before it closes.
@@ -40,6 +44,25 @@ pub struct WindowOptions {
 
 #[derive(Resource)]
 struct Inbox(Mutex<Receiver<FeedEvent>>);
+
+/// The other end of the thread that asks.
+#[derive(Resource)]
+struct Asking(Mutex<Asker>);
+
+/// Asks what the desk wants, and lays answers on it.
+fn ask(asking: Option<Res<Asking>>, mut chart: ResMut<Chart>) {
+    let Some(asking) = asking else { return };
+    let Ok(asker) = asking.0.lock() else { return };
+    let chart = chart.bypass_change_detection();
+    for question in chart.desk.take_waiting() {
+        if !asker.ask(question.clone()) {
+            chart.desk.take(&question, Err("too much is asked at once".to_owned()), chart.elapsed);
+        }
+    }
+    while let Some((question, answer)) = asker.next() {
+        chart.take_answer(&question, answer);
+    }
+}
 
 /// Everything before drawing, in order.
 #[derive(SystemSet, Clone, Debug, PartialEq, Eq, Hash)]
@@ -66,7 +89,7 @@ impl Plugin for ChartPlugin {
 
 /// The systems alone, which run without a graphics card as well.
 pub(crate) fn add_systems(app: &mut App) {
-    let before = (tell_time, receive, camera::measure, camera::steer, keep_up);
+    let before = (tell_time, receive, ask, camera::measure, camera::steer, keep_up);
     let after = (layers::draw, layers::show_view, layers::send_symbols);
     app.add_systems(Startup, (layers::make_layers, layers::make_tables))
         .add_systems(Update, before.chain().in_set(OwnSystems))
@@ -88,7 +111,7 @@ pub(crate) fn log_plugin() -> LogPlugin {
 
 /// Opens a window and follows the gateway until the window is closed. Errs when the window could not be made.
 pub fn run_window(options: WindowOptions) -> std::io::Result<()> {
-    let WindowOptions { url, size, settings, select, exit_after, screenshot } = options;
+    let WindowOptions { url, size, settings, select, plans, exit_after, screenshot } = options;
     let window = Window {
         title: "Portolan".to_owned(),
         name: Some("portolan".to_owned()),
@@ -100,6 +123,7 @@ pub fn run_window(options: WindowOptions) -> std::io::Result<()> {
     let recorder = SharedRecorder::new(Mutex::new(Recorder::default()));
     let mut chart = Chart::new(size, settings, select);
     chart.recorder = Some(SharedRecorder::clone(&recorder));
+    chart.plans = plans.into_iter().map(|plan| (plan.site.clone(), plan)).collect();
     let mut app = App::new();
     app.add_plugins(DefaultPlugins.set(WindowPlugin { primary_window: Some(window), ..default() }).set(log_plugin()))
         .insert_resource(WinitSettings {
@@ -118,6 +142,7 @@ pub fn run_window(options: WindowOptions) -> std::io::Result<()> {
         proxy.send_event(WinitUserEvent::WakeUp).ok();
     };
     app.insert_resource(Inbox(Mutex::new(feed::start(&url, recorder, wake.clone())?)));
+    app.insert_resource(Asking(Mutex::new(Asker::start(&url, wake.clone())?)));
     if let Some(after) = exit_after {
         app.insert_resource(Curtain { after, screenshot, taken: false }).add_systems(Update, close_in_time);
         // Nothing may happen in the window until then, and it must still wake up.
@@ -216,4 +241,103 @@ fn receive(inbox: Option<Res<Inbox>>, mut chart: ResMut<Chart>) {
 
 fn keep_up(mut chart: ResMut<Chart>) {
     chart.keep_up();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scene::Link;
+    use crate::scene::known::testing;
+    use crate::scene::mark::ItemId;
+    use bevy::asset::AssetPlugin;
+    use bevy::input::mouse::MouseWheel;
+    use bevy::window::PrimaryWindow;
+    use firmware_schemas::network::SiteKind;
+    use firmware_schemas::view::{Change, Delta};
+    use std::sync::mpsc::{SyncSender, sync_channel};
+
+    /// The systems without a graphics card, and the end that events go into.
+    fn app() -> (App, SyncSender<FeedEvent>) {
+        let (sender, receiver) = sync_channel(64);
+        let mut app = App::new();
+        // Not Bevy's own input: it would forget a key that no window pressed.
+        app.add_plugins((MinimalPlugins, AssetPlugin::default()))
+            .init_resource::<ButtonInput<KeyCode>>()
+            .init_resource::<ButtonInput<MouseButton>>()
+            .add_message::<MouseWheel>()
+            .init_asset::<Mesh>()
+            .init_asset::<ChartMaterial>()
+            .init_resource::<ClearColor>()
+            .insert_resource(Chart::new((1_280, 720), Settings::default(), None))
+            .insert_resource(Inbox(Mutex::new(receiver)));
+        add_systems(&mut app);
+        app.world_mut().spawn((Window { resolution: WindowResolution::new(1_280, 720), ..default() }, PrimaryWindow));
+        app.update();
+        (app, sender)
+    }
+
+    fn press(app: &mut App, key: KeyCode) {
+        app.world_mut().resource_mut::<ButtonInput<KeyCode>>().press(key);
+        app.update();
+        let mut keys = app.world_mut().resource_mut::<ButtonInput<KeyCode>>();
+        keys.release(key);
+        keys.clear();
+        app.update();
+    }
+
+    fn snapshot() -> firmware_schemas::view::Snapshot {
+        testing::snapshot(vec![
+            testing::site("WH-1", SiteKind::RegionalWarehouse, 51.0, 7.0),
+            testing::site("SHOP-1", SiteKind::Shop, 48.0, 2.0),
+        ])
+    }
+
+    #[test]
+    fn a_snapshot_and_a_step_reach_the_picture() {
+        let (mut app, sender) = app();
+        assert_eq!(app.world().resource::<Chart>().link, Link::Connecting);
+        sender.send(FeedEvent::Snapshot(Box::new(snapshot()))).unwrap();
+        app.update();
+        let site = testing::site("WH-2", SiteKind::RegionalWarehouse, 40.0, -3.0);
+        let at = snapshot().at;
+        sender.send(FeedEvent::Delta(Box::new(Delta { seq: 11, at, changes: vec![Change::Site(site)] }))).unwrap();
+        app.update();
+        let chart = app.world().resource::<Chart>();
+        assert_eq!((chart.known.sites.len(), chart.sites.spots().count()), (3, 3));
+        assert_eq!(chart.link, Link::Live);
+        sender.send(FeedEvent::Lost(feed::FeedError::Ended)).unwrap();
+        app.update();
+        assert!(app.world().resource::<Chart>().look().greyed);
+    }
+
+    #[test]
+    fn keys_move_time_and_the_map_without_a_jump() {
+        let (mut app, sender) = app();
+        sender.send(FeedEvent::Snapshot(Box::new(snapshot()))).unwrap();
+        app.update();
+        press(&mut app, KeyCode::Space);
+        let paused = app.world().resource::<Chart>().now().unwrap();
+        std::thread::sleep(Duration::from_millis(20));
+        app.update();
+        assert_eq!(app.world().resource::<Chart>().now(), Some(paused));
+        let before = app.world().resource::<Chart>().view.scale;
+        press(&mut app, KeyCode::Equal);
+        assert!(app.world().resource::<Chart>().view.scale > before);
+        press(&mut app, KeyCode::End);
+        assert!(app.world().resource::<Chart>().timeline.is_live());
+    }
+
+    #[test]
+    fn a_warehouse_is_entered_and_left_by_key() {
+        let (mut app, sender) = app();
+        sender.send(FeedEvent::Snapshot(Box::new(snapshot()))).unwrap();
+        app.update();
+        let id = firmware_schemas::id::SiteId::new("WH-1").unwrap();
+        app.world_mut().resource_mut::<Chart>().jump_to(ItemId::Site(id));
+        press(&mut app, KeyCode::Enter);
+        assert!(app.world().resource::<Chart>().inside.is_some());
+        press(&mut app, KeyCode::Escape);
+        let chart = app.world().resource::<Chart>();
+        assert!(chart.inside.is_none() && chart.selected.is_some(), "one thing at a time");
+    }
 }

@@ -60,22 +60,30 @@ pub(crate) fn steer(
         _ => Vec2::ZERO,
     };
     press.pointer_before = pointer;
+    // In a slow frame the pointer may have moved before the press: that is no drag.
+    let dragged = if buttons.just_pressed(MouseButton::Left) { Vec2::ZERO } else { moved };
     let at = pointer.map(|pointer| ScreenPoint { x: f64::from(pointer.x), y: f64::from(pointer.y) });
 
     if buttons.just_pressed(MouseButton::Left) {
         press.travelled_px = 0.0;
-        press.on_chart = !pointer_taken;
+        press.on_chart = !pointer_taken && chart.inside.is_none();
     }
     if press.on_chart && buttons.pressed(MouseButton::Left) {
-        press.travelled_px += moved.length();
+        press.travelled_px += dragged.length();
         if press.travelled_px > CLICK_PX {
-            chart.view.pan(f64::from(moved.x), f64::from(moved.y));
+            chart.view.pan(f64::from(dragged.x), f64::from(dragged.y));
             chart.moved = true;
             chart.following = false;
         }
     }
+    if chart.inside.is_some() {
+        // The plan has a pointer of its own.
+        chart.hovered = None;
+        press.on_chart = false;
+        wheel.clear();
+    }
     if moved != Vec2::ZERO || buttons.just_pressed(MouseButton::Left) {
-        chart.hovered = at.filter(|_| !pointer_taken).and_then(|at| chart.pick(at, REACH_PX));
+        chart.hovered = at.filter(|_| !pointer_taken && chart.inside.is_none()).and_then(|at| chart.pick(at, REACH_PX));
     }
     if press.on_chart
         && buttons.just_released(MouseButton::Left)

@@ -8,6 +8,7 @@ use firmware_schemas::id::SiteId;
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::view::Snapshot;
 
+use crate::desk::{Answer, Desk, Question};
 use crate::feed::FeedEvent;
 use crate::palette::Theme;
 use crate::record::SharedRecorder;
@@ -19,7 +20,9 @@ use crate::scene::keys::Act;
 use crate::scene::labels::Label;
 use crate::scene::mark::ItemId;
 use crate::scene::overlay::Heat;
+use crate::scene::plan::{PlanView, SitePlan};
 use crate::scene::sites::Sites;
+use crate::scene::what_if::{Compare, Effect};
 use crate::scene::{Known, Language, Layers, Link, Look, Units, View, Words, network};
 
 /// How everything is shown at first.
@@ -41,12 +44,40 @@ impl Default for Settings {
     }
 }
 
+/// Stock of a site that is looked at is asked for again after this.
+pub(crate) const STOCK_EVERY: Duration = Duration::from_secs(15);
+
 /// A name on the chart, which goes along with what it names until names are placed again.
 #[derive(Clone, Debug)]
 pub(crate) struct Placed {
     pub(crate) label: Label,
     /// Where its symbol was in the window.
     pub(crate) anchor: ScreenPoint,
+}
+
+/// The inside of a warehouse.
+#[derive(Clone, Debug)]
+pub(crate) struct Inside {
+    pub(crate) plan: SitePlan,
+    /// `None` until it is known how large the window is.
+    pub(crate) view: Option<PlanView>,
+    /// What is pointed at.
+    pub(crate) slot: Option<usize>,
+}
+
+/// A what-if, from choosing to comparing.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WhatIf {
+    /// The panel is open.
+    pub(crate) shown: bool,
+    /// The run that is under way or was last, and its scenario.
+    pub(crate) run: Option<(String, String)>,
+    /// How it is laid over what is.
+    pub(crate) compare: Compare,
+    /// What it does to sites.
+    pub(crate) effects: BTreeMap<SiteId, Effect>,
+    /// Counts up when effects change.
+    pub(crate) revision: u64,
 }
 
 /// Everything that the systems share.
@@ -105,6 +136,16 @@ pub(crate) struct Chart {
     /// The alert that `A` jumped to last.
     pub(crate) alert_at: Option<firmware_schemas::fact::AlertId>,
     pub(crate) alerts_shown: bool,
+    /// What the gateway was asked.
+    pub(crate) desk: Desk,
+    /// The moment under the pointer in a chart, drawn in all of them.
+    pub(crate) cursor: Option<Timestamp>,
+    /// The warehouse that is seen from inside.
+    pub(crate) inside: Option<Inside>,
+    /// Plans that were given, by site.
+    pub(crate) plans: BTreeMap<SiteId, SitePlan>,
+    pub(crate) proposals_shown: bool,
+    pub(crate) what_if: WhatIf,
     /// Select this when it is known.
     wanted: Option<String>,
     /// What the fleet and the sites were made from.
@@ -150,6 +191,12 @@ impl Chart {
             search: None,
             alert_at: None,
             alerts_shown: false,
+            desk: Desk::default(),
+            cursor: None,
+            inside: None,
+            plans: BTreeMap::new(),
+            proposals_shown: false,
+            what_if: WhatIf::default(),
             wanted: select,
             begun: None,
             alerts_taken: 0,
@@ -198,7 +245,7 @@ impl Chart {
         let known = self.shown();
         let site = |id: &SiteId| known.sites.get(id).map(|site| ChartPoint::of(site.position));
         match item {
-            ItemId::Site(id) => site(id),
+            ItemId::Site(id) | ItemId::Position(id, _) => site(id),
             ItemId::Vehicle(id) => self.fleet.place(id, self.now()?),
             ItemId::Device(id) => {
                 let device = known.devices.get(id)?;
@@ -416,7 +463,14 @@ impl Chart {
                 self.following = false;
             }
             Act::Help => self.help_shown = !self.help_shown,
-            Act::Enter | Act::WhatIf | Act::Compare | Act::Proposals => {}
+            Act::Enter => self.enter(),
+            Act::WhatIf => self.what_if.shown = !self.what_if.shown,
+            Act::Compare => {
+                self.what_if.compare = self.what_if.compare.next();
+                let name = self.what_if.compare.name(&self.words);
+                self.say(name.to_owned());
+            }
+            Act::Proposals => self.proposals_shown = !self.proposals_shown,
         }
     }
 
@@ -431,8 +485,12 @@ impl Chart {
         if self.help_shown {
             self.help_shown = false;
         } else if self.search.take().is_some() {
-        } else if self.alerts_shown {
+        } else if self.alerts_shown || self.proposals_shown || self.what_if.shown {
             self.alerts_shown = false;
+            self.proposals_shown = false;
+            self.what_if.shown = false;
+        } else if self.inside.is_some() && !matches!(self.selected, Some(ItemId::Position(..) | ItemId::Device(_))) {
+            self.inside = None;
         } else {
             self.selected = None;
             self.following = false;
@@ -470,6 +528,82 @@ impl Chart {
         if let Some(item) = item {
             self.jump_to(item);
         }
+    }
+
+    /// Into the warehouse that is selected.
+    pub(crate) fn enter(&mut self) {
+        let site = match &self.selected {
+            Some(ItemId::Site(id) | ItemId::Position(id, _)) => id.clone(),
+            Some(ItemId::Device(id)) => match self.shown().devices.get(id) {
+                Some(device) if device.vehicle.is_none() => device.site.clone(),
+                _ => return,
+            },
+            _ => return,
+        };
+        let kept = self.shown().sites.get(&site).map_or(0, |site| site.stock.positions);
+        let plan = self.plans.get(&site).cloned().or_else(|| SitePlan::generate(self.shown(), &site));
+        match plan {
+            Some(plan) if kept > 0 || !plan.generated => {
+                self.desk.want(Question::Stock(site), STOCK_EVERY, self.elapsed);
+                self.inside = Some(Inside { plan, view: None, slot: None });
+            }
+            _ => {
+                let why = self.words.pick("nothing is kept here, so there is no inside", "此处不存货，没有内部视图");
+                self.say(why.to_owned());
+            }
+        }
+    }
+
+    /// Takes an answer of the gateway.
+    pub(crate) fn take_answer(&mut self, question: &Question, answer: Result<Answer, String>) {
+        match (question, &answer) {
+            (Question::Stock(site), Ok(Answer::Stock(rows))) => {
+                let rows: BTreeMap<_, _> = rows.iter().map(|row| (row.sku.clone(), row.clone())).collect();
+                self.past.known.stock.insert(site.clone(), rows.clone());
+                self.known.stock.insert(site.clone(), rows);
+                let again =
+                    self.inside.as_ref().is_some_and(|inside| inside.plan.generated && inside.plan.site == *site);
+                if again && let (Some(inside), Some(plan)) = (&mut self.inside, SitePlan::generate(&self.known, site)) {
+                    inside.plan = plan; // what is kept where is known only now
+                }
+            }
+            (Question::Decide(_, approve), Ok(_)) => {
+                let said = if *approve { ("approved", "已批准") } else { ("rejected", "已拒绝") };
+                self.say(self.words.pick(said.0, said.1).to_owned());
+                self.desk.ask(Question::Proposals, self.elapsed);
+            }
+            (Question::Command(device, ..), Ok(Answer::Command(command))) => {
+                let id = &command.command;
+                self.say(
+                    self.words.pick(format!("{device}: command {id} given"), format!("{device}：已下达指令 {id}")),
+                );
+            }
+            (Question::Run(..), Ok(Answer::Operation(operation))) => {
+                let id = operation.id.to_string();
+                self.desk.ask(Question::Progress(id), self.elapsed);
+            }
+            (Question::Outcome(_), Ok(Answer::Outcome(outcome))) => {
+                self.what_if.effects = crate::scene::what_if::effects(outcome, 1);
+                self.what_if.revision += 1;
+                if self.what_if.compare == Compare::Off {
+                    self.what_if.compare = Compare::Ghost;
+                }
+            }
+            (_, Err(why)) => self.say(why.clone()),
+            _ => {}
+        }
+        self.desk.take(question, answer, self.elapsed);
+    }
+
+    /// Begins a what-if.
+    pub(crate) fn run_scenario(&mut self, scenario: &str) {
+        let seq = self.known.seq;
+        let key = format!("viewer-{scenario}-{seq}-{}", self.elapsed.as_millis());
+        let key: String = key.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
+        self.what_if.run = Some((key.clone(), scenario.to_owned()));
+        self.what_if.effects.clear();
+        self.what_if.revision += 1;
+        self.desk.ask(Question::Run(scenario.to_owned(), key), self.elapsed);
     }
 
     fn record(&mut self) {

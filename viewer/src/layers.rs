@@ -15,6 +15,7 @@ use crate::scene::mark::ItemId;
 use crate::scene::mesh::Triangles;
 use crate::scene::network::LanePath;
 use crate::scene::overlay::{self, Heat};
+use crate::scene::what_if::{self, Compare};
 use crate::scene::{Detail, Layers as Switches, Look, network};
 use crate::symbols::{SymbolFrame, SymbolMaterial, Table};
 
@@ -30,10 +31,14 @@ pub(crate) enum Layer {
     Route,
     Clusters,
     Stock,
+    Ghost,
 }
 
+/// How many there are.
+const N_LAYERS: usize = 10;
+
 impl Layer {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; N_LAYERS] = [
         Self::Land,
         Self::Lakes,
         Self::Borders,
@@ -43,6 +48,7 @@ impl Layer {
         Self::Route,
         Self::Clusters,
         Self::Stock,
+        Self::Ghost,
     ];
 
     fn is_on(self, chart: &Chart) -> bool {
@@ -54,6 +60,7 @@ impl Layer {
             Self::Lanes => chart.layers.on(Switches::LANES),
             Self::Clusters => chart.layers.on(Switches::SITES) && chart.layers.on(Switches::CLUSTERS),
             Self::Stock => chart.layers.on(Switches::STOCK) && chart.layers.on(Switches::SITES),
+            Self::Ghost => matches!(chart.what_if.compare, Compare::Ghost | Compare::Differences),
         }
     }
 }
@@ -71,10 +78,10 @@ pub(crate) enum SymbolLayer {
 
 #[derive(Resource)]
 pub(crate) struct LayerMeshes {
-    meshes: [Handle<Mesh>; 9],
+    meshes: [Handle<Mesh>; N_LAYERS],
     materials: [Handle<ChartMaterial>; 3],
-    drawn: [Option<Drawn>; 9],
-    empty: [bool; 9],
+    drawn: [Option<Drawn>; N_LAYERS],
+    empty: [bool; N_LAYERS],
     view: Option<crate::scene::View>,
     routed: Duration,
 }
@@ -122,7 +129,7 @@ pub(crate) fn make_layers(
         meshes,
         materials,
         drawn: std::array::from_fn(|_| None),
-        empty: [true; 9],
+        empty: [true; N_LAYERS],
         view: None,
         routed: Duration::ZERO,
     });
@@ -190,7 +197,8 @@ pub(crate) fn draw(
             Layer::Lanes => (epochs.lanes, epochs.flows as i64, None, true),
             Layer::Route => (second, 0, chart.selected.clone(), false),
             Layer::Clusters => (epochs.alerts + epochs.sites, chart.sites.revision() as i64, None, false),
-            Layer::Stock => (epochs.stock, 0, None, true),
+            Layer::Stock => (epochs.stock, chart.sites.revision() as i64, None, true),
+            Layer::Ghost => (chart.what_if.revision, chart.what_if.compare as i64, None, false),
         };
         let drawn = Drawn { generation: chart.generation + (epochs.snapshots << 32), epoch, look, detail, level, item };
         let drawn = Some(drawn);
@@ -200,6 +208,7 @@ pub(crate) fn draw(
         let must = match (&layers.drawn[nth], &drawn) {
             (Some(before), Some(now)) => {
                 (before.look, before.detail, before.generation) != (now.look, now.detail, now.generation)
+                    || (layer == Layer::Stock && before.level != now.level)
             }
             _ => true,
         };
@@ -266,7 +275,14 @@ fn moving(chart: &mut Chart, layer: Layer, look: &Look, detail: Detail) -> Trian
             }
         }
         Layer::Clusters => triangles = overlay::cluster_pies(chart.sites.clusters(), look),
-        Layer::Stock => triangles = overlay::stock_bars(known, look, detail),
+        Layer::Stock => triangles = overlay::stock_bars(known, &chart.sites, look, detail),
+        Layer::Ghost => {
+            let effects = &chart.what_if.effects;
+            triangles = match chart.what_if.compare {
+                Compare::Differences => what_if::differences(known, effects, look, detail),
+                _ => what_if::ghosts(known, effects, look, detail),
+            };
+        }
         Layer::Land | Layer::Lakes | Layer::Borders => {}
     }
     chart.lines = lines;

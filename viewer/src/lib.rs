@@ -14,8 +14,11 @@
 //! ```
 
 pub mod app;
+pub mod ask;
+pub mod bench;
 mod camera;
 mod chart;
+pub mod desk;
 pub mod feed;
 pub mod land;
 mod layers;

@@ -6,16 +6,23 @@ use std::time::Duration;
 
 use anyhow::Context;
 use clap::{Parser, Subcommand};
+use firmware_schemas::api::what_if::WhatIfResult;
+use firmware_schemas::id::SiteId;
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::view::Snapshot;
 use viewer::Settings;
 use viewer::app::{WindowOptions, run_window};
+use viewer::ask::ask_once;
+use viewer::bench::Scale;
+use viewer::desk::{Answer, Question};
 use viewer::feed::fetch_snapshot;
 use viewer::palette::Theme;
 use viewer::record::read_recording;
-use viewer::render::{LookAt, RenderOptions, render};
+use viewer::render::{LookAt, Over, RenderOptions, render};
 use viewer::scene::history::Line;
 use viewer::scene::overlay::Heat;
+use viewer::scene::plan::SitePlan;
+use viewer::scene::what_if::Compare;
 use viewer::scene::{Known, Language, Layers, Link, Units, Words, Zone};
 
 /// Shows a running supply network.
@@ -33,7 +40,25 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     /// Draw one picture without a window.
-    Render(RenderArgs),
+    Render(Box<RenderArgs>),
+    /// Measure what drawing costs.
+    Bench(BenchArgs),
+}
+
+#[derive(clap::Args)]
+struct BenchArgs {
+    /// A snapshot of the demo network, as `GET /v1/snapshot` gives it.
+    #[arg(long, value_name = "FILE")]
+    snapshot: PathBuf,
+    /// One JSON object a line.
+    #[arg(long)]
+    json: bool,
+    /// Vehicles that move.
+    #[arg(long, default_value_t = 100_000)]
+    vehicles: usize,
+    /// Frames that count.
+    #[arg(long, default_value_t = 120)]
+    frames: usize,
 }
 
 #[derive(clap::Args)]
@@ -59,6 +84,9 @@ struct Common {
     /// Layers to leave out: borders, cities, lanes, flows, sites, vehicles, stock, clusters, legend.
     #[arg(long, value_name = "LAYER", value_delimiter = ',', value_parser = parse_layer)]
     hide: Vec<usize>,
+    /// The plan of a warehouse, as JSON; may be given for several.
+    #[arg(long = "plan", value_name = "FILE")]
+    plans: Vec<PathBuf>,
     /// Select a site, vehicle, SKU, device or shipment by its id.
     #[arg(long, value_name = "ID")]
     select: Option<String>,
@@ -127,9 +155,18 @@ struct RenderArgs {
     at: Option<Timestamp>,
     #[command(flatten)]
     common: Common,
-    /// What to show: `network`, `world`, the id of something, or latitude, longitude and pixels to a degree.
+    /// What to show: `network`, `world`, `inside:SITE`, the id of something, or latitude, longitude and pixels to a degree.
     #[arg(long, value_name = "VIEW", allow_hyphen_values = true, default_value = "network")]
     view: String,
+    /// Lay a what-if over it: the id of a run of the gateway, or a file with its result `by=site`.
+    #[arg(long, value_name = "ID|FILE")]
+    what_if: Option<String>,
+    /// How: ghost, side-by-side or differences.
+    #[arg(long, default_value = "ghost", value_parser = parse_compare)]
+    compare: Compare,
+    /// Lay a list over it: help, alerts, proposals or what-if.
+    #[arg(long, value_parser = parse_over)]
+    over: Option<Over>,
     /// Where to save the picture.
     #[arg(short, long, value_name = "FILE", default_value = "portolan.png")]
     out: PathBuf,
@@ -169,6 +206,33 @@ fn parse_layer(text: &str) -> Result<usize, String> {
     names.iter().position(|name| *name == text).ok_or_else(|| format!("want one of {}", names.join(", ")))
 }
 
+fn parse_compare(text: &str) -> Result<Compare, String> {
+    match text {
+        "ghost" => Ok(Compare::Ghost),
+        "side-by-side" => Ok(Compare::SideBySide),
+        "differences" => Ok(Compare::Differences),
+        _ => Err("want ghost, side-by-side or differences".to_owned()),
+    }
+}
+
+fn parse_over(text: &str) -> Result<Over, String> {
+    match text {
+        "help" => Ok(Over::Help),
+        "alerts" => Ok(Over::Alerts),
+        "proposals" => Ok(Over::Proposals),
+        "what-if" => Ok(Over::WhatIf),
+        _ => Err("want help, alerts, proposals or what-if".to_owned()),
+    }
+}
+
+fn read_plans(paths: &[PathBuf]) -> anyhow::Result<Vec<SitePlan>> {
+    let read = |path: &PathBuf| {
+        let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+        SitePlan::from_json(&text).with_context(|| format!("the plan {}", path.display()))
+    };
+    paths.iter().map(read).collect()
+}
+
 fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse_rfc3339(text).ok_or_else(|| "want a time such as 2026-11-22T06:40:00Z".to_owned())
 }
@@ -184,20 +248,40 @@ fn parse_look_at(text: &str) -> Option<LookAt> {
 fn main() -> anyhow::Result<()> {
     let Cli { command, window } = Cli::parse();
     match command {
-        Some(Command::Render(args)) => draw_picture(args),
+        Some(Command::Render(args)) => draw_picture(*args),
+        Some(Command::Bench(args)) => measure(args),
         None => {
             let WindowArgs { url, common, exit_after, screenshot } = window;
             let exit_after = exit_after.map(Duration::try_from_secs_f64).transpose().context("--exit-after")?;
             let settings = common.settings();
+            let plans = read_plans(&common.plans)?;
             let Common { size, select, .. } = common;
-            let options = WindowOptions { url, size, settings, select, exit_after, screenshot };
+            let options = WindowOptions { url, size, settings, select, plans, exit_after, screenshot };
             run_window(options).context("opening the window")
         }
     }
 }
 
+fn measure(args: BenchArgs) -> anyhow::Result<()> {
+    let BenchArgs { snapshot, json, vehicles, frames } = args;
+    let text = std::fs::read(&snapshot).with_context(|| format!("reading {}", snapshot.display()))?;
+    let demo = serde_json::from_slice(&text).with_context(|| format!("{} is not a snapshot", snapshot.display()))?;
+    let scale = Scale { n_vehicles: vehicles, n_frames: frames, ..Scale::default() };
+    for figure in viewer::bench::run(&demo, scale)? {
+        if json {
+            println!("{}", serde_json::to_string(&figure)?);
+            continue;
+        }
+        let limit = figure.at_most.map(|at_most| format!("  at most {at_most}")).unwrap_or_default();
+        let holds = figure.holds.map(|holds| if holds { "  holds" } else { "  DOES NOT HOLD" }).unwrap_or_default();
+        println!("{:<66}{:>10.2} {}{limit}{holds}", figure.figure, figure.value, figure.unit);
+    }
+    Ok(())
+}
+
 fn draw_picture(args: RenderArgs) -> anyhow::Result<()> {
-    let RenderArgs { url, snapshot, recording, at, common, view, out } = args;
+    let RenderArgs { url, snapshot, recording, at, common, view, what_if, compare, over, out } = args;
+    let from_gateway = snapshot.is_none() && recording.is_none();
     let (snapshot, link) = match (snapshot, recording) {
         (Some(path), _) => {
             let text = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
@@ -209,8 +293,15 @@ fn draw_picture(args: RenderArgs) -> anyhow::Result<()> {
         (None, None) => (fetch_snapshot(&url).with_context(|| format!("asking {url} for a snapshot"))?, Link::Live),
     };
     let settings = common.settings();
+    let plans = read_plans(&common.plans)?;
     let Common { size, select, .. } = common;
+    let inside = view.strip_prefix("inside:").map(SiteId::new).transpose().context("--view inside:SITE")?;
+    let what_if = what_if.map(|what| read_what_if(&what, &url)).transpose()?.map(|result| {
+        let name = result.head.cases.get(1).cloned().unwrap_or_default();
+        (result, name, compare)
+    });
     let (look_at, select) = match view.as_str() {
+        _ if inside.is_some() => (None, select),
         "network" => (None, select),
         "world" => (Some(LookAt { lat: 20.0, lon: 0.0, scale: 0.1 }), select),
         other => match parse_look_at(other) {
@@ -218,10 +309,24 @@ fn draw_picture(args: RenderArgs) -> anyhow::Result<()> {
             None => (place_of(&snapshot, other)?, select.or(Some(other.to_owned()))),
         },
     };
-    let picture = render(snapshot, RenderOptions { size, settings, select, look_at, link })?;
+    let over = over.unwrap_or_default();
+    let url = from_gateway.then_some(url);
+    let options = RenderOptions { size, settings, select, look_at, link, inside, plans, what_if, over, url };
+    let picture = render(snapshot, options)?;
     picture.image.save(&out).with_context(|| format!("saving {}", out.display()))?;
     println!("{}", out.display());
     Ok(())
+}
+
+/// What came out of a what-if: from a file, or from the gateway.
+fn read_what_if(what: &str, url: &str) -> anyhow::Result<WhatIfResult> {
+    if let Ok(text) = std::fs::read(what) {
+        return serde_json::from_slice(&text).with_context(|| format!("{what} is not a result"));
+    }
+    match ask_once(url, &Question::Outcome(what.to_owned())).with_context(|| format!("asking for {what}"))? {
+        Answer::Outcome(result) => Ok(*result),
+        _ => anyhow::bail!("{what} has no result"),
+    }
 }
 
 /// Where something is that has a place.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use bevy::asset::RenderAssetUsages;
 use bevy::camera::RenderTarget;
@@ -13,10 +14,17 @@ use bevy::render::renderer::RenderDevice;
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
+use firmware_schemas::api::what_if::WhatIfResult;
+use firmware_schemas::id::SiteId;
 use firmware_schemas::view::Snapshot;
 
 use crate::app::{ChartPlugin, camera_parts, log_plugin};
+use crate::ask::ask_once;
 use crate::chart::{Chart, Settings};
+use crate::desk::{Answer, Question};
+use crate::scene::mark::ItemId;
+use crate::scene::plan::SitePlan;
+use crate::scene::what_if::Compare;
 use crate::scene::{Link, View};
 
 /// How to draw a picture.
@@ -32,6 +40,50 @@ pub struct RenderOptions {
     pub look_at: Option<LookAt>,
     /// The link, as the title bar is to show it.
     pub link: Link,
+    /// The inside of this warehouse instead of the map.
+    pub inside: Option<SiteId>,
+    /// Plans of warehouses.
+    pub plans: Vec<SitePlan>,
+    /// A what-if, how it is called, and how it is laid over the map.
+    pub what_if: Option<(WhatIfResult, String, Compare)>,
+    /// What is shown over all: nothing, the help, alerts or proposals.
+    pub over: Over,
+    /// The gateway that is asked for series, stock and forecasts; nothing is asked without it.
+    pub url: Option<String>,
+}
+
+/// What lies over a picture.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Over {
+    /// Nothing.
+    #[default]
+    Nothing,
+    /// The keys.
+    Help,
+    /// The open alerts.
+    Alerts,
+    /// What is proposed.
+    Proposals,
+    /// The scenarios, and what came out.
+    WhatIf,
+}
+
+impl RenderOptions {
+    /// A picture of everything, of this size.
+    pub fn new(size: (u32, u32)) -> Self {
+        Self {
+            size,
+            settings: Settings::default(),
+            select: None,
+            look_at: None,
+            link: Link::File,
+            inside: None,
+            plans: Vec::new(),
+            what_if: None,
+            over: Over::Nothing,
+            url: None,
+        }
+    }
 }
 
 /// A place and how closely to look at it.
@@ -103,6 +155,12 @@ pub struct Studio {
 impl Studio {
     /// For pictures of this size.
     pub fn new(size: (u32, u32)) -> Result<Self, RenderError> {
+        Self::with(size, |app| {
+            app.insert_resource(Chart::new(size, Settings::default(), None)).add_plugins(ChartPlugin);
+        })
+    }
+
+    fn with(size: (u32, u32), add: impl FnOnce(&mut App)) -> Result<Self, RenderError> {
         if !has_driver() {
             return Err(RenderError::NoDriver);
         }
@@ -114,9 +172,8 @@ impl Studio {
                 .set(log_plugin())
                 .disable::<WinitPlugin>()
                 .disable::<PipelinedRenderingPlugin>(),
-        )
-        .insert_resource(Chart::new(size, Settings::default(), None))
-        .add_plugins(ChartPlugin);
+        );
+        add(&mut app);
         let extent = Extent3d { width: size.0, height: size.1, depth_or_array_layers: 1 };
         let format = TextureFormat::Rgba8UnormSrgb;
         let mut target = Image::new_uninit(extent, TextureDimension::D2, format, RenderAssetUsages::RENDER_WORLD);
@@ -126,6 +183,21 @@ impl Studio {
         let target = app.world_mut().resource_mut::<Assets<Image>>().add(target);
         app.world_mut().spawn((camera_parts(), RenderTarget::Image(target.clone().into())));
         Ok(Self { app, target, size })
+    }
+
+    /// One that draws nothing: what the driver needs by itself.
+    pub(crate) fn bare(size: (u32, u32)) -> Result<Self, RenderError> {
+        Self::with(size, |_| {})
+    }
+
+    /// One frame.
+    pub(crate) fn frame(&mut self) {
+        update(&mut self.app);
+    }
+
+    /// What it draws with.
+    pub(crate) fn app_mut(&mut self) -> &mut App {
+        &mut self.app
     }
 
     /// Draws a snapshot as it was when it was made. `options.size` is that of the studio.
@@ -139,17 +211,38 @@ impl Studio {
             chart.moved = true;
         }
         chart.link = options.link;
-        self.show(chart)
+        chart.plans = options.plans.into_iter().map(|plan| (plan.site.clone(), plan)).collect();
+        if let Some(site) = options.inside {
+            let selected = chart.selected.replace(ItemId::Site(site));
+            chart.enter();
+            chart.selected = selected;
+        }
+        if let Some((result, name, compare)) = options.what_if {
+            let id = result.head.id.to_string();
+            chart.what_if.run = Some((id.clone(), name));
+            chart.what_if.compare = compare;
+            if options.url.is_some() {
+                chart.desk.want(Question::Weeks(id.clone()), Duration::MAX, Duration::ZERO);
+            }
+            chart.take_answer(&Question::Outcome(id), Ok(Answer::Outcome(Box::new(result))));
+        }
+        chart.help_shown = options.over == Over::Help;
+        chart.alerts_shown = options.over == Over::Alerts;
+        chart.proposals_shown = options.over == Over::Proposals;
+        chart.what_if.shown = options.over == Over::WhatIf;
+        chart.notice = None;
+        self.show(chart, options.url.as_deref())
     }
 
     /// Draws a chart as it is.
-    pub(crate) fn show(&mut self, mut chart: Chart) -> Result<Picture, RenderError> {
+    pub(crate) fn show(&mut self, mut chart: Chart, url: Option<&str>) -> Result<Picture, RenderError> {
         // What was drawn before is not what is drawn now.
         chart.generation = self.app.world().resource::<Chart>().generation + 1;
         self.app.insert_resource(chart);
         for _ in 0..N_WARM_UP_FRAMES {
             update(&mut self.app);
         }
+        self.ask(url);
         let view = self.app.world().resource::<Chart>().view;
         let slot: Arc<Mutex<Option<Image>>> = Arc::default();
         let filled = Arc::clone(&slot);
@@ -167,6 +260,26 @@ impl Studio {
             }
         }
         Err(RenderError::NoPicture { n_frames: N_PICTURE_FRAMES })
+    }
+
+    /// Asks what the panels want to know until they want nothing more.
+    fn ask(&mut self, url: Option<&str>) {
+        /// An answer may lead to a question, and that to another.
+        const N_ROUNDS: usize = 4;
+        let Some(url) = url else { return };
+        for _ in 0..N_ROUNDS {
+            let questions = self.app.world_mut().resource_mut::<Chart>().desk.take_waiting();
+            if questions.is_empty() {
+                return;
+            }
+            for question in questions {
+                let answer = ask_once(url, &question).map_err(|why| why.to_string());
+                self.app.world_mut().resource_mut::<Chart>().take_answer(&question, answer);
+            }
+            for _ in 0..N_WARM_UP_FRAMES {
+                update(&mut self.app);
+            }
+        }
     }
 }
 

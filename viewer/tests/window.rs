@@ -5,6 +5,8 @@
 mod fixture;
 #[path = "fixture/skip.rs"]
 mod skip;
+#[path = "fixture/x11.rs"]
+mod x11;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
@@ -151,4 +153,104 @@ fn a_window_follows_the_gateway_and_greys_when_the_link_breaks() {
         resumed.iter().all(|head| head.starts_with("GET /v1/stream ") && head.contains("last-event-id: 41208")),
         "it resumes behind the delta: {resumed:?}"
     );
+}
+
+/// Waits until the screen shows what it should, and keeps the picture where somebody asked for it.
+#[track_caller]
+fn wait_for(screen: &mut x11::Screen, step: &str, holds: impl Fn(&image::RgbImage) -> bool) -> image::RgbImage {
+    for _ in 0..120 {
+        let picture = screen.picture();
+        if holds(&picture) {
+            std::thread::sleep(Duration::from_millis(400)); // what follows the first sign of it
+            let picture = screen.picture();
+            if let Ok(folder) = std::env::var("PORTOLAN_STORY") {
+                picture.save(std::path::Path::new(&folder).join(format!("{step}.png"))).unwrap();
+            }
+            return picture;
+        }
+        std::thread::sleep(Duration::from_millis(250));
+    }
+    let seen = std::env::temp_dir().join(format!("portolan-story-{step}.png"));
+    screen.picture().save(&seen).unwrap();
+    panic!("{step} never came, see {}", seen.display());
+}
+
+/// How many pixels of a part of the screen have this colour.
+fn count(picture: &image::RgbImage, (x, y, width, height): (u32, u32, u32, u32), colour: palette::Rgba) -> usize {
+    let is = is(colour);
+    let columns = x..(x + width).min(picture.width());
+    columns.flat_map(|x| (y..y + height).map(move |y| (x, y))).filter(|(x, y)| is(picture.get_pixel(*x, *y).0)).count()
+}
+
+#[test]
+fn a_person_goes_from_the_map_to_an_alert_into_a_warehouse_and_back_in_time() {
+    let name = "a_person_goes_from_the_map_to_an_alert_into_a_warehouse_and_back_in_time";
+    if !skip::have_driver(name) {
+        return;
+    }
+    let display = screen();
+    if !skip::have(name, display.is_some(), "no Xvfb (Debian: apt-get install xvfb)") {
+        return;
+    }
+    let (_screen, display) = display.unwrap();
+    let (url, _requests) = gateway(false);
+    let mut viewer = Command::new(env!("CARGO_BIN_EXE_viewer"));
+    viewer.args(["--url", &url, "--size", "1280x720"]).env("DISPLAY", &display).env_remove("WAYLAND_DISPLAY");
+    let _viewer = Running(viewer.spawn().unwrap());
+    let mut screen = x11::Screen::open(&display);
+    let theme = palette::Theme::DARK;
+    screen.point(640.0, 600.0);
+
+    // The map: land in the middle, a live link in the title bar.
+    let title = (0, 0, 400, 44);
+    wait_for(&mut screen, "1-map", |seen| {
+        count(seen, (0, 44, 1_280, 600), theme.land) > 100_000 && count(seen, title, palette::OK) > 30
+    });
+
+    // The next alert: its place comes into the middle, and the panel tells of it.
+    assert!(screen.focus(), "there is no window");
+    let panel = (940, 44, 340, 600);
+    screen.press(&[x11::key::A]);
+    wait_for(&mut screen, "2-alert", |seen| {
+        count(seen, panel, palette::CRITICAL) > 20 && count(seen, panel, theme.text) > 300
+    });
+    screen.press(&[x11::key::ESCAPE]);
+    screen.press(&[x11::key::HOME]);
+    wait_for(&mut screen, "3-map-again", |seen| {
+        count(seen, (0, 44, 1_280, 600), theme.land) > 100_000 && count(seen, panel, theme.text) < 300
+    });
+
+    // The warehouse is clicked where the same mathematics puts it, and entered.
+    let mut known = Known::default();
+    known.take_snapshot(fixture::snapshot());
+    let mut view = View::world(1_280.0, 720.0);
+    network::fit(&known, &mut view, false);
+    let place = view.to_screen(ChartPoint::of(known.sites[&fixture::site_id("WH-VEN")].position));
+    screen.point(place.x, place.y);
+    std::thread::sleep(Duration::from_millis(600));
+    screen.click();
+    wait_for(&mut screen, "4-site", |seen| count(seen, panel, theme.text) > 300);
+    screen.press(&[x11::key::ENTER]);
+    let inside = wait_for(&mut screen, "5-inside", |seen| count(seen, (0, 110, 900, 500), palette::OK) > 3_000);
+    assert!(count(&inside, (0, 110, 900, 500), theme.land) > 20_000, "the hall has a floor");
+    screen.press(&[x11::key::ESCAPE]);
+    screen.press(&[x11::key::ESCAPE]);
+    wait_for(&mut screen, "6-out", |seen| count(seen, (0, 44, 1_280, 600), theme.land) > 100_000);
+
+    // Search finds it by name.
+    screen.press(&[x11::key::SLASH]);
+    wait_for(&mut screen, "7-search", |seen| {
+        count(seen, (400, 50, 480, 60), palette::Rgba([10, 10, 10, 255])) > 2_000 // the field is the darkest there
+    });
+    screen.press(&[x11::key::ESCAPE]);
+
+    // Back in time: the light beside `live` is amber and a triangle, until End.
+    let light = (1_180, 676, 60, 44);
+    screen.press(&[x11::key::SPACE]);
+    screen.press(&[x11::key::LEFT]);
+    wait_for(&mut screen, "8-past", |seen| count(seen, light, palette::WATCH) > 20);
+    screen.press(&[x11::key::SPACE]);
+    wait_for(&mut screen, "9-replay", |seen| count(seen, light, palette::WATCH) > 20);
+    screen.press(&[x11::key::END]);
+    wait_for(&mut screen, "10-live", |seen| count(seen, light, palette::OK) > 20);
 }

@@ -159,15 +159,15 @@ const LEGEND_ROW_PX: f64 = 19.0;
 
 /// Width and height.
 pub(super) fn legend_size(chart: &Chart) -> (f64, f64) {
-    if !chart.layers.on(crate::scene::Layers::LEGEND) {
+    if !network::legend_fits(&chart.view) || !chart.layers.on(crate::scene::Layers::LEGEND) {
         return (0.0, 0.0);
     }
-    (168.0, legend_rows(chart).len() as f64 * LEGEND_ROW_PX + 12.0)
+    (184.0, legend_rows(chart).len() as f64 * LEGEND_ROW_PX + 12.0)
 }
 
 pub(super) fn legend(ctx: &egui::Context, chart: &Chart, look: &Look) {
     let rows = legend_rows(chart);
-    if rows.is_empty() {
+    if rows.is_empty() || !network::legend_fits(&chart.view) {
         return;
     }
     let (theme, words) = (&look.theme, &chart.words);

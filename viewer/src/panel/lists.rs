@@ -1,13 +1,16 @@
 //! What lies over the chart for a while: search, the list of alerts, the help.
 
-use bevy_egui::egui::{self, Align2, Pos2, RichText};
+use std::time::Duration;
+
+use bevy_egui::egui::{self, Align2, RichText};
+use firmware_schemas::api::supply::ProposalView;
+use firmware_schemas::id::OrderId;
 
 use super::{Wish, colour, faint, link, symbol};
 use crate::chart::Chart;
-use crate::scene::inspect;
-use crate::scene::keys;
-use crate::scene::mark::Shape;
-use crate::scene::network;
+use crate::desk::{Answer, Question};
+use crate::scene::mark::{ItemId, Shape};
+use crate::scene::{Words, facts, inspect, keys, network};
 
 fn sheet(ctx: &egui::Context, name: &str, chart: &Chart, align: Align2, add: impl FnOnce(&mut egui::Ui)) {
     let offset = [0.0, network::TITLE_BAR_PX as f32 + 12.0];
@@ -45,6 +48,12 @@ pub(super) fn search(ctx: &egui::Context, chart: &Chart, wishes: &mut Vec<Wish>)
         if found.is_empty() && !text.trim().is_empty() {
             faint(ui, chart.words.pick("nothing has this in its id or name", "没有匹配的编号或名称"), &chart.theme);
         }
+        if let Ok(order) = OrderId::new(text.trim()) {
+            let name = chart.words.pick(format!("order {order}"), format!("订单 {order}"));
+            if link(ui, &name, 13.5, &chart.theme) {
+                wishes.push(Wish::JumpTo(ItemId::Order(order)));
+            }
+        }
         for found in found {
             ui.horizontal(|ui| {
                 if link(ui, &found.name, 13.5, &chart.theme) {
@@ -74,13 +83,19 @@ pub(super) fn alerts(ctx: &egui::Context, chart: &Chart, wishes: &mut Vec<Wish>)
                 let (shape, severity_colour) = Shape::of_severity(alert.severity);
                 ui.horizontal(|ui| {
                     symbol(ui, shape, 6.0, severity_colour);
-                    let site = alert.site.as_ref().map(|id| crate::scene::facts::site_name(known, id, words));
+                    let site = alert.site.as_ref().map(|id| facts::site_name(known, id, words));
                     let head = format!("{} · {}", words.day_and_clock(alert.raised_at), site.unwrap_or_default());
                     faint(ui, &head, &chart.theme);
                     if chart.timeline.is_live() && link(ui, words.pick("then", "当时"), 12.0, &chart.theme) {
                         wishes.push(Wish::Seek(alert.raised_at));
                     }
                 });
+                if alert.acknowledged_by.is_none() && chart.recorder.is_some() {
+                    let seen = ui.button(RichText::new(words.pick("seen", "已知悉")).size(11.5));
+                    if seen.clicked() {
+                        wishes.push(Wish::Ask(Question::Acknowledge(alert.id)));
+                    }
+                }
                 if link(ui, &alert.message, 13.0, &chart.theme)
                     && let Some(item) = inspect::item_of_alert(known, alert)
                 {
@@ -89,6 +104,67 @@ pub(super) fn alerts(ctx: &egui::Context, chart: &Chart, wishes: &mut Vec<Wish>)
                 ui.add_space(4.0);
             }
         });
+    });
+}
+
+/// Proposals that nobody has decided on, of the site that is selected if one is.
+pub(super) fn proposals(ctx: &egui::Context, chart: &mut Chart, wishes: &mut Vec<Wish>) {
+    let refresh = Duration::from_secs(30);
+    let answer = chart.desk.want(Question::Proposals, refresh, chart.elapsed).cloned();
+    let words = chart.words.clone();
+    let only = match &chart.selected {
+        Some(ItemId::Site(site)) => Some((site.clone(), None)),
+        Some(ItemId::Position(site, sku)) => Some((site.clone(), Some(sku.clone()))),
+        _ => None,
+    };
+    sheet(ctx, "proposals", chart, Align2::LEFT_TOP, |ui| {
+        ui.set_width(460.0);
+        let theme = &chart.theme;
+        let proposals = match answer {
+            None => return faint(ui, words.pick("asking the gateway …", "正在询问网关……"), theme),
+            Some(Err(why)) => return faint(ui, &why, theme),
+            Some(Ok(Answer::Proposals(proposals))) => proposals,
+            Some(Ok(_)) => return,
+        };
+        let fits = |view: &ProposalView| {
+            only.as_ref().is_none_or(|(site, sku)| {
+                view.proposal.site == *site && sku.as_ref().is_none_or(|sku| view.proposal.sku == *sku)
+            })
+        };
+        let proposals: Vec<_> = proposals.iter().filter(|view| fits(view)).collect();
+        let n = proposals.len();
+        ui.label(RichText::new(words.pick(format!("{n} open proposals"), format!("{n} 条补货建议"))).size(16.0));
+        if n == 0 {
+            faint(ui, words.pick("Nothing is proposed here.", "此处没有建议。"), theme);
+        }
+        let height = chart.view.height as f32 - 220.0;
+        egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
+            for view in proposals.into_iter().take(ALERTS_MAX) {
+                proposal(ui, chart, view, &words, wishes);
+                ui.add_space(8.0);
+            }
+        });
+    });
+}
+
+fn proposal(ui: &mut egui::Ui, chart: &Chart, view: &ProposalView, words: &Words, wishes: &mut Vec<Wish>) {
+    let known = chart.shown();
+    let it = &view.proposal;
+    let (sku, site) = (facts::sku_name(known, &it.sku, words), facts::site_name(known, &it.site, words));
+    let from = facts::site_name(known, &it.from, words);
+    let n = facts::group(it.pieces.0);
+    let head = words.pick(format!("{n} × {sku} to {site} from {from}"), format!("{sku} × {n}：{from} → {site}"));
+    if link(ui, &head, 13.5, &chart.theme) {
+        wishes.push(Wish::JumpTo(ItemId::Position(it.site.clone(), it.sku.clone())));
+    }
+    ui.add(egui::Label::new(RichText::new(words.pick(&it.text.en, &it.text.zh)).size(12.0)).wrap());
+    ui.horizontal(|ui| {
+        if ui.button(RichText::new(words.pick("approve", "批准")).size(12.5)).clicked() {
+            wishes.push(Wish::Ask(Question::Decide(view.id, true)));
+        }
+        if ui.button(RichText::new(words.pick("reject", "拒绝")).size(12.5)).clicked() {
+            wishes.push(Wish::Ask(Question::Decide(view.id, false)));
+        }
     });
 }
 
@@ -119,7 +195,6 @@ pub(super) fn help(ctx: &egui::Context, chart: &Chart) {
                 "底图：Natural Earth；城市名：Natural Earth、GeoNames（CC BY 4.0）。",
             );
             faint(ui, made, theme);
-            let _: Pos2 = ui.cursor().min;
         });
     });
 }

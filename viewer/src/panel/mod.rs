@@ -1,15 +1,19 @@
 //! Text: names on the chart, the title bar, the legend, the panel of what is selected, lists, search, time and help.
 
 mod bars;
+mod inside;
 mod lists;
 mod names;
+mod plots;
 mod side;
+mod what_if;
 
 use bevy::prelude::*;
 use bevy_egui::egui::{self, Color32, FontFamily, Pos2, RichText, Stroke};
 use bevy_egui::{EguiContexts, EguiPrimaryContextPass};
 
 use crate::chart::Chart;
+use crate::desk::Question;
 use crate::palette::{Rgba, Theme};
 use crate::scene::Layers;
 use crate::scene::facts;
@@ -30,12 +34,31 @@ pub(crate) enum Wish {
     Seek(firmware_schemas::quantity::Timestamp),
     /// What is typed into the search field.
     Typed(String),
+    /// Ask the gateway for this, or have it done.
+    Ask(Question),
+    /// Run this scenario.
+    Run(String),
+    /// Out of the warehouse.
+    Leave,
     /// Nothing is selected any more.
     Close,
 }
 
 pub(crate) fn add(app: &mut App) {
     app.add_systems(EguiPrimaryContextPass, show);
+}
+
+/// Measures what the panels take.
+pub(crate) fn add_stopwatch<A, B>(app: &mut App, begin: impl IntoSystem<(), (), A>, end: impl IntoSystem<(), (), B>) {
+    let begin = IntoSystem::into_system(begin);
+    let end = IntoSystem::into_system(end);
+    app.add_systems(EguiPrimaryContextPass, (begin.before(show), end.after(show)));
+}
+
+/// How many draws the texts and panels need.
+pub(crate) fn n_paint_jobs(world: &mut World) -> usize {
+    let mut outputs = world.query::<&bevy_egui::EguiRenderOutput>();
+    outputs.iter(world).map(|output| output.paint_jobs.len()).sum()
 }
 
 fn show(mut contexts: EguiContexts, mut chart: ResMut<Chart>, mut dressed: Local<Option<Theme>>) -> Result {
@@ -56,12 +79,17 @@ fn show(mut contexts: EguiContexts, mut chart: ResMut<Chart>, mut dressed: Local
 pub(crate) fn show_all(ctx: &egui::Context, chart: &mut Chart) {
     let look = chart.look();
     let mut wishes = Vec::new();
-    names::paint(ctx, chart, &look);
-    names::paint_selection(ctx, chart, &look);
+    chart.cursor = None;
+    if chart.inside.is_some() {
+        inside::show(ctx, chart, &look, &mut wishes);
+    } else {
+        names::paint(ctx, chart, &look);
+        names::paint_selection(ctx, chart, &look);
+    }
     let heard = chart.live_now();
     let title = facts::title(chart.shown(), &chart.link, chart.now(), heard, &chart.words);
     bars::title_bar(ctx, &title, &look.theme, chart, &mut wishes);
-    if chart.layers.on(Layers::LEGEND) {
+    if chart.layers.on(Layers::LEGEND) && chart.inside.is_none() {
         bars::legend(ctx, chart, &look);
     }
     bars::time_bar(ctx, chart, &look.theme, &mut wishes);
@@ -75,6 +103,10 @@ pub(crate) fn show_all(ctx: &egui::Context, chart: &mut Chart) {
     if let (Some(now), Some(item)) = (chart.now(), chart.selected.clone()) {
         side::side_panel(ctx, chart, &item, now, &mut wishes);
     }
+    if chart.proposals_shown {
+        lists::proposals(ctx, chart, &mut wishes);
+    }
+    what_if::show(ctx, chart, &mut wishes);
     if chart.alerts_shown {
         lists::alerts(ctx, chart, &mut wishes);
     }
@@ -98,6 +130,9 @@ pub(crate) fn show_all(ctx: &egui::Context, chart: &mut Chart) {
             }
             Wish::Seek(at) => chart.seek(at),
             Wish::Typed(typed) => chart.search = Some(typed),
+            Wish::Ask(question) => chart.desk.ask(question, chart.elapsed),
+            Wish::Run(scenario) => chart.run_scenario(&scenario),
+            Wish::Leave => chart.inside = None,
             Wish::Close => {
                 chart.selected = None;
                 chart.following = false;

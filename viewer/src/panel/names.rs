@@ -55,7 +55,7 @@ fn place(chart: &mut Chart, now: firmware_schemas::quantity::Timestamp) {
     let obstacles = labels::obstacles(&named, &view);
     let mut wishes = labels::wishes(&named, &view, chart.selected.as_ref());
     if chart.layers.on(Layers::CITIES) {
-        wishes.extend(labels::city_wishes(land::cities(), &view, &chart.words));
+        wishes.extend(labels::city_wishes(land::cities(), &chart.sites, &view, &chart.words));
     }
     let hidden = |item: &ItemId| match item {
         ItemId::Site(_) => !chart.layers.on(Layers::SITES),
@@ -99,10 +99,12 @@ fn paint_name(painter: &egui::Painter, name: &Label, shift: (f64, f64), look: &L
         painter.galley(at, galley, colour(look.of(mix(theme.text_faint, theme.land))));
         return;
     }
-    // Opaque: egui blends what is translucent as if it were darker.
+    // Opaque: egui blends what is translucent as if it were darker. The rim of light letters would be grey, too, so
+    // that dark names on a light map have no halo.
     let halo = colour(theme.halo);
-    for (dx, dy) in HALO_PX {
-        painter.galley(at + egui::vec2(dx, dy), galley.clone(), halo);
+    let halos = if theme.is_dark() { &HALO_PX[..] } else { &[] };
+    for (dx, dy) in halos {
+        painter.galley(at + egui::vec2(*dx, *dy), galley.clone(), halo);
     }
     painter.galley(at, galley, colour(look.of(text_colour)));
 }

@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use firmware_schemas::quantity::Timestamp;
 
-/// The gateway's clock. It may run faster than ours, as in a demonstration; it is never shown going back by less than
-/// [`JUMP`].
+/// The gateway's clock. It may run faster than ours, as in a demonstration; it is never shown going back, but by
+/// a jump of more than ten seconds where it was set.
 #[derive(Clone, Debug, Default)]
 pub struct GatewayClock {
     /// What was shown when it was last heard: its time, our time.

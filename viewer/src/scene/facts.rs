@@ -142,6 +142,7 @@ pub fn facts(known: &Known, item: &ItemId, now: Timestamp, words: &Words) -> Opt
         ItemId::Sku(id) => known.skus.get(id).map(|sku| sku_facts(known, sku, words)),
         ItemId::Device(id) => known.devices.get(id).map(|device| device_facts(known, device, now, words)),
         ItemId::Shipment(id) => known.shipments.get(id).map(|shipment| shipment_facts(known, shipment, now, words)),
+        ItemId::Position(site, sku) => position_facts(known, site, sku, words),
         ItemId::City(_) | ItemId::Order(_) => None,
     }
 }
@@ -309,6 +310,40 @@ fn sku_facts(known: &Known, sku: &SkuView, words: &Words) -> Facts {
         alerts: alert_lines(about_it, words),
         lists: lists([(words.pick("on its way", "在途货运"), on_the_way)], words),
     }
+}
+
+fn position_facts(known: &Known, site: &SiteId, sku: &SkuId, words: &Words) -> Option<Facts> {
+    known.sites.get(site)?;
+    let mut rows = Vec::new();
+    if let Some(stock) = known.stock.get(site).and_then(|rows| rows.get(sku)) {
+        rows.push(row(words.pick("on hand", "现有库存"), &pieces(stock.on_hand, words)));
+        rows.push(row(words.pick("reserved", "已预留"), &pieces(stock.reserved, words)));
+        rows.push(row(words.pick("in transit", "在途"), &pieces(stock.in_transit, words)));
+        rows.push(row(words.pick("on order", "已订"), &pieces(stock.on_order, words)));
+        let level = |level: Option<Pieces>| level.map_or("–".to_owned(), |level| pieces(level, words));
+        rows.push(row(words.pick("reorder point", "再订货点"), &level(stock.reorder_point)));
+        rows.push(row(words.pick("order up to", "目标库存"), &level(stock.order_up_to)));
+        if let Some(days) = stock.days_of_cover {
+            rows.push(row(words.pick("lasts", "可用"), &format!("{days:.1} {}", words.pick("days", "天"))));
+        }
+        if let Some(source) = &stock.source {
+            rows.push(row(words.pick("comes from", "来源"), &site_name(known, source, words)));
+        }
+    }
+    let about_it =
+        known.alerts.values().filter(|alert| alert.site.as_ref() == Some(site) && alert_sku(alert) == Some(sku));
+    let entries = vec![
+        Entry { text: site_name(known, site, words), item: Some(ItemId::Site(site.clone())) },
+        Entry { text: sku_name(known, sku, words), item: Some(ItemId::Sku(sku.clone())) },
+    ];
+    Some(Facts {
+        title: sku_name(known, sku, words),
+        title_other: None,
+        subtitle: site_name(known, site, words),
+        rows,
+        alerts: alert_lines(about_it, words),
+        lists: vec![(words.pick("see", "参见").to_owned(), entries)],
+    })
 }
 
 fn device_facts(known: &Known, device: &DeviceView, now: Timestamp, words: &Words) -> Facts {

@@ -113,6 +113,8 @@ pub struct History {
     packed_bytes: u64,
     open: Vec<u8>,
     open_from: Option<Timestamp>,
+    /// Counts the segments that were begun: an open one is told by it.
+    n_begun: u64,
     snapshot_bytes: usize,
     newest: Option<Timestamp>,
 }
@@ -133,6 +135,7 @@ impl History {
             packed_bytes: 0,
             open: Vec::new(),
             open_from: None,
+            n_begun: 0,
             snapshot_bytes: 0,
             newest: None,
         }
@@ -164,6 +167,7 @@ impl History {
     }
 
     fn begin(&mut self, snapshot: &[u8], at: Timestamp) {
+        self.n_begun += 1;
         self.open.clear();
         self.open.extend_from_slice(snapshot);
         self.snapshot_bytes = snapshot.len();
@@ -196,19 +200,25 @@ impl History {
         Some((from, self.newest.unwrap_or(from)))
     }
 
-    /// The lines of the segment in which `at` lies, and its number; the first where `at` is before all.
-    fn segment(&mut self, at: Timestamp) -> Result<Option<(u64, Vec<u8>)>, HistoryError> {
-        /// The one that is still being written.
-        const OPEN: u64 = u64::MAX;
+    /// Which segment `at` lies in; the first where it is before all. `None` without history.
+    fn segment_of(&self, at: Timestamp) -> Option<Which> {
         if self.open_from.is_some_and(|from| from <= at || self.segments.is_empty()) {
-            return Ok(Some((OPEN, self.open.clone())));
+            return Some(Which::Open(self.n_begun));
         }
-        let Some(nth) = self.nth(at) else { return Ok(None) };
-        let number = self.segments[nth].number;
-        let packed = self.shelf.get(number)?;
-        let mut lines = Vec::new();
-        DeflateDecoder::new(&packed[..]).read_to_end(&mut lines)?;
-        Ok(Some((number, lines)))
+        self.nth(at).map(|nth| Which::Closed(self.segments[nth].number))
+    }
+
+    /// What is written of a segment, from so many bytes on.
+    fn read(&mut self, which: Which, from: usize) -> Result<Vec<u8>, HistoryError> {
+        match which {
+            Which::Open(_) => Ok(self.open.get(from..).unwrap_or_default().to_vec()),
+            Which::Closed(number) => {
+                let packed = self.shelf.get(number)?;
+                let mut lines = Vec::new();
+                DeflateDecoder::new(&packed[..]).read_to_end(&mut lines)?;
+                Ok(lines)
+            }
+        }
     }
 
     fn nth(&self, at: Timestamp) -> Option<usize> {
@@ -231,10 +241,20 @@ pub fn read_lines(text: &[u8]) -> impl Iterator<Item = Result<Line, HistoryError
     lines.map(|(nth, line)| serde_json::from_slice(line).map_err(|why| HistoryError::Line { line: nth + 1, why }))
 }
 
+/// A segment that is still written, or one on the shelf.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    Open(u64),
+    Closed(u64),
+}
+
 /// Shows moments of history, going on from the last where that is shorter.
 #[derive(Debug, Default)]
 pub struct Player {
-    segment: Option<u64>,
+    segment: Option<Which>,
+    /// Bytes of the segment that are read.
+    n_read: usize,
+    /// Steps that are read and still to come.
     lines: VecDeque<Line>,
     at: Option<Timestamp>,
     /// What was known then.
@@ -244,28 +264,25 @@ pub struct Player {
 impl Player {
     /// Goes to `at`. True when it had to start anew rather than go on.
     pub fn go(&mut self, history: &mut History, at: Timestamp) -> Result<bool, HistoryError> {
-        let mut anew = false;
-        let same = self.at.is_some_and(|before| before <= at) && !self.lines.is_empty();
-        let next_starts = history.nth(at).map(|nth| history.segments[nth].number);
-        let open = history.open_from.is_some_and(|from| from <= at);
-        let within = same && !open && self.segment.is_some() && self.segment == next_starts;
-        if !within {
-            // Of the segment that is still written there may be more now.
-            let Some((number, text)) = history.segment(at)? else { return Ok(false) };
-            let forward = self.segment == Some(number) && self.at.is_some_and(|before| before <= at);
+        let Some(which) = history.segment_of(at) else { return Ok(false) };
+        let forward = self.segment == Some(which) && self.at.is_some_and(|before| before <= at);
+        if !forward {
+            let text = history.read(which, 0)?;
             self.lines = read_lines(&text).collect::<Result<_, _>>()?;
-            if forward {
-                let seq = self.known.seq;
-                self.lines.retain(|line| matches!(line, Line::Delta(delta) if delta.seq > seq));
-            } else {
-                anew = true;
-                self.known = Known { epochs: self.known.epochs, ..Known::default() };
-                match self.lines.pop_front() {
-                    Some(Line::Snapshot(snapshot)) => self.known.take_snapshot(*snapshot),
-                    other => self.lines.extend(other),
-                }
+            self.n_read = text.len();
+            self.segment = Some(which);
+            self.known = Known { epochs: self.known.epochs, ..Known::default() };
+            match self.lines.pop_front() {
+                Some(Line::Snapshot(snapshot)) => self.known.take_snapshot(*snapshot),
+                other => self.lines.extend(other),
             }
-            self.segment = Some(number);
+        } else if let Which::Open(_) = which {
+            // Of a segment that is still written there may be more now.
+            let text = history.read(which, self.n_read)?;
+            self.n_read += text.len();
+            for line in read_lines(&text) {
+                self.lines.push_back(line?);
+            }
         }
         while let Some(Line::Delta(delta)) = self.lines.front() {
             if delta.at > at {
@@ -276,7 +293,7 @@ impl Player {
             }
         }
         self.at = Some(at);
-        Ok(anew)
+        Ok(!forward)
     }
 }
 

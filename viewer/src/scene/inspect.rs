@@ -77,6 +77,9 @@ pub fn search(known: &Known, typed: &str, n_max: usize, words: &Words) -> Vec<Fo
 /// What to show of an alert: the thing itself where it has a place, else its site.
 pub fn item_of_alert(known: &Known, alert: &AlertView) -> Option<ItemId> {
     let site = || alert.site.clone().map(ItemId::Site);
+    if let (Some(site), Some(sku)) = (&alert.site, facts::alert_sku(alert)) {
+        return Some(ItemId::Position(site.clone(), sku.clone()));
+    }
     match &alert.subject {
         AlertSubject::OutOfRange { device, .. } | AlertSubject::DeviceSilent { device } => {
             known.devices.contains_key(device).then(|| ItemId::Device(device.clone())).or_else(site)

@@ -164,12 +164,20 @@ pub fn wishes(named: &Named<'_>, view: &View, selected: Option<&ItemId>) -> Vec<
 }
 
 /// The names of cities, which give way to all others.
-pub fn city_wishes(cities: &[City], view: &View, words: &Words) -> Vec<Wish> {
+pub fn city_wishes(cities: &[City], sites: &Sites, view: &View, words: &Words) -> Vec<Wish> {
+    /// A city so near to a site is left out: its dot would lie on the symbol.
+    const NEAR_PX: f64 = 12.0;
     let rank_max = city_rank_max(view.scale);
+    let cell = |at: ScreenPoint| ((at.x / NEAR_PX).floor() as i64, (at.y / NEAR_PX).floor() as i64);
+    let taken: BTreeSet<(i64, i64)> = sites.spots().map(|spot| cell(view.to_screen(spot.at))).collect();
     let mut wishes = Vec::new();
     for (nth, city) in cities.iter().enumerate().take_while(|(_, city)| city.rank <= rank_max) {
         let at = view.to_screen(city.at);
         if at.x < 0.0 || at.y < 0.0 || at.x > view.width || at.y > view.height {
+            continue;
+        }
+        let (x, y) = cell(at);
+        if (-1..=1).any(|dx| (-1..=1).any(|dy| taken.contains(&(x + dx, y + dy)))) {
             continue;
         }
         wishes.push(Wish {

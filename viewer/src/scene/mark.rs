@@ -22,6 +22,8 @@ pub enum ItemId {
     Shipment(ShipmentId),
     /// A stock keeping unit.
     Sku(SkuId),
+    /// The stock of a SKU at a site.
+    Position(SiteId, SkuId),
     /// An order.
     Order(OrderId),
     /// A city, by its place in the list: it has a name and nothing else.

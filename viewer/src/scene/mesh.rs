@@ -123,6 +123,37 @@ impl Triangles {
         }
     }
 
+    /// A ring of dashes, so many pixels wide.
+    pub fn dashed_ring(&mut self, at: ChartPoint, radius_px: f64, width_px: f64, colour: Rgba) {
+        const N_DASHES: u32 = 9;
+        for dash in 0..N_DASHES {
+            let mut before: Option<[u32; 2]> = None;
+            for part in 0..=3 {
+                let turn = (f64::from(dash) + 0.6 * f64::from(part) / 3.0) / f64::from(N_DASHES);
+                let (sin, cos) = (turn * std::f64::consts::TAU).sin_cos();
+                let pair = [radius_px, radius_px + width_px].map(|radius| {
+                    let offset_px = [(sin * radius) as f32, (cos * radius) as f32];
+                    self.vertex(Vertex { at, along: SOLID, offset_px, colour })
+                });
+                if let Some([inner, outer]) = before {
+                    self.indices.extend([inner, outer, pair[0], pair[0], outer, pair[1]]);
+                }
+                before = Some(pair);
+            }
+        }
+    }
+
+    /// A triangle that points up or down, its base at an offset in pixels.
+    pub fn arrow(&mut self, at: ChartPoint, base: [f64; 2], size_px: f64, up: bool, colour: Rgba) {
+        let tip = if up { size_px } else { -size_px };
+        let corners = [[-size_px * 0.7, 0.0], [size_px * 0.7, 0.0], [0.0, tip]];
+        let corners = corners.map(|[x, y]| {
+            let offset_px = [(base[0] + x) as f32, (base[1] + y) as f32];
+            self.vertex(Vertex { at, along: SOLID, offset_px, colour })
+        });
+        self.indices.extend(corners);
+    }
+
     fn fan(&mut self, at: ChartPoint, radius_px: f64, (from, to): (f64, f64), (inner, outer): (Rgba, Rgba)) {
         let n_corners = ((to - from) * 28.0).ceil().max(1.0) as u32;
         let hub = self.vertex(Vertex { at, along: SOLID, offset_px: [0.0, 0.0], colour: inner });

@@ -24,7 +24,9 @@ pub mod network;
 pub mod overlay;
 pub mod plan;
 pub mod pool;
+pub mod series;
 pub mod sites;
+pub mod what_if;
 pub mod words;
 
 pub use chart::{ChartPoint, Margins, ScreenPoint, View};

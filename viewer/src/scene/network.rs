@@ -112,14 +112,20 @@ pub fn fit(known: &Known, view: &mut View, panel_shown: bool) {
     let mut points: Vec<ChartPoint> = known.sites.values().map(|site| ChartPoint::of(site.position)).collect();
     let mut lines = Lines::default();
     points.extend(known.lanes.keys().filter_map(|lane| lines.of(known, lane)).flat_map(|line| line.points.clone()));
-    // Names stand beside the outermost symbols.
+    // Names stand beside the outermost symbols, and the legend at the left.
+    let legend = if legend_fits(view) { 200.0 } else { 56.0 };
     let margins = Margins {
         top: TITLE_BAR_PX + 32.0,
         bottom: 40.0 + TIMELINE_PX,
-        left: 56.0,
+        left: legend,
         right: 90.0 + if panel_shown { PANEL_PX } else { 0.0 },
     };
     view.fit(&points, margins, FIT_SCALE_MAX);
+}
+
+/// Whether there is room for the legend beside the map.
+pub fn legend_fits(view: &View) -> bool {
+    view.width >= 900.0 && view.height >= 560.0
 }
 
 /// Where goods leave us: there are hundreds of these, and each matters little on the whole map.

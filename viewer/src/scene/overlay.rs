@@ -10,7 +10,7 @@ use firmware_schemas::view::SiteView;
 use super::chart::ChartPoint;
 use super::mesh::Triangles;
 use super::network::{is_doorstep, radius_px, rank};
-use super::sites::{Cluster, STATUSES};
+use super::sites::{Cluster, STATUSES, Sites};
 use super::{Detail, Known, Look};
 use crate::palette::{self, Rgba};
 
@@ -130,9 +130,11 @@ pub fn heat_discs(known: &Known, heat_by_site: &BTreeMap<SiteId, f64>, look: &Lo
 }
 
 /// Beside each warehouse, and up close each site with stock: how many of its SKUs are fine, at or under the reorder point, and out.
-pub fn stock_bars(known: &Known, look: &Look, detail: Detail) -> Triangles {
+///
+/// Sites inside a cluster have none: their mix is in its ring.
+pub fn stock_bars(known: &Known, sites: &Sites, look: &Look, detail: Detail) -> Triangles {
     let mut triangles = Triangles::default();
-    for site in known.sites.values() {
+    for site in sites.spots().filter_map(|spot| known.sites.get(spot.id)) {
         if site.stock.positions == 0 || (detail == Detail::World && rank(site.kind) < 5) {
             continue;
         }
@@ -221,7 +223,9 @@ mod tests {
     fn a_bar_shows_the_smallest_part() {
         let mut known = Known::default();
         known.take_snapshot(testing::snapshot(vec![site(1_000, 1, 1)]));
-        let bars = stock_bars(&known, &Look { theme: Theme::DARK, greyed: false }, Detail::World);
+        let mut sites = Sites::default();
+        sites.begin(&known, 5.0);
+        let bars = stock_bars(&known, &sites, &Look { theme: Theme::DARK, greyed: false }, Detail::World);
         assert!(bars.vertices.iter().any(|vertex| vertex.colour == palette::CRITICAL));
     }
 }

@@ -9,7 +9,7 @@ use firmware_schemas::id::{DeviceId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{DeviceKind, TemperatureClass, VehicleKind};
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::telemetry::Value;
-use firmware_schemas::view::Freshness;
+use firmware_schemas::view::{Freshness, StockView};
 use serde::{Deserialize, Serialize};
 
 use super::Known;
@@ -140,16 +140,19 @@ pub enum PlanError {
 }
 
 /// A slot is so wide along the rack, and so deep.
-const SLOT_M: [f64; 2] = [2.7, 1.2];
+const SLOT_M: [f64; 2] = [2.7, 2.2];
 
 /// Slots side by side in a rack.
 const SLOTS_PER_RACK: usize = 12;
 
 /// Between two racks.
-const AISLE_M: f64 = 3.2;
+const AISLE_M: f64 = 3.0;
+
+/// For the name of a zone, at its north edge.
+const NAME_M: f64 = 1.5;
 
 /// Before the doors, on either side of the hall.
-const APRON_M: f64 = 14.0;
+const APRON_M: f64 = 10.0;
 
 /// Between two doors.
 const DOOR_M: f64 = 5.0;
@@ -232,9 +235,9 @@ impl SitePlan {
         const RACKS_PER_COLUMN: usize = 7;
         let column_m = SLOT_M[0] * SLOTS_PER_RACK as f64 + AISLE_M;
         let rows: usize = by_class.values().map(|skus| skus.len().div_ceil(SLOTS_PER_RACK).max(1)).max().unwrap_or(1);
-        let n_rows = rows.clamp(4, RACKS_PER_COLUMN);
-        let row_m = 2.0 * SLOT_M[1] / 2.0 + AISLE_M;
-        let height_m = n_rows as f64 * row_m + AISLE_M;
+        let n_rows = rows.clamp(3, RACKS_PER_COLUMN);
+        let row_m = SLOT_M[1] + AISLE_M;
+        let height_m = n_rows as f64 * row_m + AISLE_M + NAME_M;
         let mut x_m = 0.0;
         for (kind, skus) in by_class {
             let n_racks = skus.len().div_ceil(SLOTS_PER_RACK).max(1);
@@ -275,6 +278,12 @@ pub fn fill(known: &Known, site: &SiteId, sku: &SkuId) -> Option<f64> {
     let target = row.order_up_to.or(row.reorder_point).map_or(0, |target| target.0);
     let full = if target > 0 { target } else { row.on_hand.0.max(1) };
     Some((row.on_hand.0.max(0) as f64 / full as f64).min(1.5))
+}
+
+/// Whether what is there, is coming and is ordered is at or under the reorder point.
+pub fn runs_low(row: &StockView) -> bool {
+    let position = row.available.0.saturating_add(row.in_transit.0).saturating_add(row.on_order.0);
+    row.reorder_point.is_some_and(|point| position <= point.0)
 }
 
 /// A vehicle in the hall.
@@ -346,7 +355,7 @@ impl PlanView {
     /// All of a hall, and the lorries before it, in a window of this size.
     pub fn fit(plan: &SitePlan, width: f64, height: f64) -> Self {
         /// A lorry before its door.
-        const BEFORE_DOORS_M: f64 = 20.0;
+        const BEFORE_DOORS_M: f64 = 17.0;
         let [x, y] = plan.hall.middle();
         let scale = (width / (plan.hall.width_m + 10.0)).min(height / (plan.hall.height_m + 2.0 * BEFORE_DOORS_M));
         Self { centre: [x, y], scale: scale.max(0.1) }
@@ -389,7 +398,7 @@ mod tests {
     fn plan(n_skus: usize) -> SitePlan {
         let mut snapshot = testing::snapshot(vec![testing::site("WH", SiteKind::RegionalWarehouse, 50.0, 7.0)]);
         snapshot.sites[0].stock.positions = n_skus as u32;
-        snapshot.skus = (0..n_skus).map(|nth| testing::sku(nth)).collect();
+        snapshot.skus = (0..n_skus).map(testing::sku).collect();
         let mut known = Known::default();
         known.take_snapshot(snapshot);
         SitePlan::generate(&known, &SiteId::new("WH").unwrap()).unwrap()
