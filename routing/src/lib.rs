@@ -45,7 +45,6 @@ pub mod problem;
 
 pub mod check;
 pub mod format;
-pub mod reasons;
 pub mod search;
 
 pub mod emissions;

@@ -186,7 +186,7 @@ impl Day {
     pub fn solve(
         &self,
         id: OperationId,
-        now: impl Fn() -> Timestamp,
+        now: impl Fn() -> Duration,
         stop: impl Fn() -> bool,
         mut progress: impl FnMut(f64),
     ) -> Result<Option<RoutesView>, String> {
@@ -195,7 +195,7 @@ impl Day {
         let mut stopped = false;
         let mut tick = |at: &search::Progress| {
             stopped = stop();
-            let spent = now().since(began).as_secs_f64() / self.search_for.as_secs_f64();
+            let spent = (now() - began).as_secs_f64() / self.search_for.as_secs_f64();
             let steps = self.settings.iterations.map_or(0.0, |most| at.iteration as f64 / most as f64);
             let share = spent.max(steps).min(1.0);
             if share >= said + 0.01 {
@@ -353,8 +353,7 @@ fn reason(why: &check::Reason) -> UnservedReason {
         Reason::Impossible(_) => UnservedReason::NoTime,
         Reason::NoRoom(_) => UnservedReason::NoRoom,
         Reason::NotWorthIt { .. } => UnservedReason::NotWorthIt,
-        // Also what no vehicle was tried with: `Reason` may grow.
-        _ => UnservedReason::Overlooked,
+        Reason::Overlooked { .. } | Reason::NotExamined => UnservedReason::Overlooked,
     }
 }
 

@@ -276,7 +276,7 @@ struct Job {
 }
 
 enum What {
-    Simulate { kind: OperationKind, task: Task, start: Timestamp, live: Option<Twin>, network: Arc<Network> },
+    Simulate { kind: OperationKind, task: Box<Task>, start: Timestamp, live: Option<Box<Twin>>, network: Arc<Network> },
     Route(Box<Day>),
 }
 
@@ -413,7 +413,7 @@ impl WhatIf {
                 let situation = Situation::of(&published.twin, &network, now, &Assumptions::default());
                 // The cases only show that it can be done; they are made again when their turn comes.
                 let task = request.read_for(situation, &self.settings).map_err(WhatIfError::Wrong)?;
-                (task, now, Some(published.twin.clone()))
+                (task, now, Some(Box::new(published.twin.clone())))
             }
             Moment::At(at) => {
                 let mut faults = Vec::new();
@@ -431,7 +431,7 @@ impl WhatIf {
                 }
             }
         };
-        Ok(What::Simulate { kind: request.kind(), task, start, live, network })
+        Ok(What::Simulate { kind: request.kind(), task: Box::new(task), start, live, network })
     }
 
     /// The operation that was asked for with this key, if it was for the same.
@@ -707,7 +707,8 @@ impl WhatIf {
 
     /// `None` when it was called off.
     fn route(&self, number: u64, job: &Job, day: &Day) -> Result<Option<Done>, WhatIfError> {
-        let now = || self.sources.clock.now();
+        // The machine's time, however fast the demo's goes by.
+        let now = || self.sources.clock.monotonic();
         let stop = || job.stop.load(Ordering::Relaxed);
         let progress = |share| self.change(number, |view| view.progress = share);
         let found = day.solve(job.id.clone(), now, stop, progress).map_err(WhatIfError::Judged)?;

@@ -7,7 +7,8 @@ use super::{Message, World};
 use crate::rng::{Purpose, Stream};
 use firmware_schemas::id::{CommandId, VehicleId};
 use firmware_schemas::network::{Mode, TemperatureClass, VehicleKind};
-use std::collections::VecDeque;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap, VecDeque};
 
 /// Share of its speed by which a vehicle goes faster and slower under way.
 const WOBBLE: f64 = 0.15;
@@ -317,8 +318,40 @@ impl World {
         if let Some(path) = self.shortest(from, to, |lane| lane.mode == mode) {
             return Some(path.into_iter().map(forward).collect());
         }
-        let back = self.shortest(to, from, |lane| lane.mode == mode)?;
-        Some(back.into_iter().rev().map(|lane| Step { lane, reversed: true }).collect())
+        if let Some(back) = self.shortest(to, from, |lane| lane.mode == mode) {
+            return Some(back.into_iter().rev().map(|lane| Step { lane, reversed: true }).collect());
+        }
+        self.mixed_way(mode, from, to)
+    }
+
+    /// The shortest way along some lanes and against others.
+    fn mixed_way(&self, mode: Mode, from: u32, to: u32) -> Option<Vec<Step>> {
+        let mut steps: BTreeMap<u32, Vec<(u32, Step)>> = BTreeMap::new();
+        for (lane, at) in (0..).zip(&self.lanes).filter(|(_, at)| at.mode == mode) {
+            steps.entry(at.from).or_default().push((at.to, Step { lane, reversed: false }));
+            steps.entry(at.to).or_default().push((at.from, Step { lane, reversed: true }));
+        }
+        let mut best: BTreeMap<u32, (u64, Option<(u32, Step)>)> = BTreeMap::from([(from, (0, None))]);
+        let mut open = BinaryHeap::from([Reverse((0_u64, from))]);
+        while let Some(Reverse((metres, site))) = open.pop() {
+            if best.get(&site).is_some_and(|(known, _)| *known < metres) {
+                continue;
+            }
+            for (next, step) in steps.get(&site).into_iter().flatten() {
+                let there = metres + self.lanes[step.lane as usize].distance_m as u64 + 1;
+                if best.get(next).is_none_or(|(known, _)| there < *known) {
+                    best.insert(*next, (there, Some((site, *step))));
+                    open.push(Reverse((there, *next)));
+                }
+            }
+        }
+        let (mut way, mut at) = (Vec::new(), to);
+        while let Some((before, step)) = best.get(&at)?.1 {
+            way.push(step);
+            at = before;
+        }
+        way.reverse();
+        Some(way)
     }
 
     /// The site where a vehicle stands or gets to next.
