@@ -1,4 +1,4 @@
-//! The map: Natural Earth's coasts at 1:110 million and 1:50 million, borders, lakes, and cities.
+//! The map: Natural Earth's coasts at 1:110 million and 1:50 million, borders, cities, and lakes from a file.
 
 use std::sync::OnceLock;
 
@@ -9,7 +9,6 @@ use crate::scene::{ChartPoint, Detail};
 
 const LAND_110M: &str = include_str!("../assets/land_110m.geojson");
 const LAND_50M: &str = include_str!("../assets/land_50m.geojson");
-const LAKES_50M: &str = include_str!("../assets/lakes_50m.geojson");
 const BORDERS_50M: &str = include_str!("../assets/borders_50m.geojson");
 const CITIES: &str = include_str!("../assets/cities.csv");
 
@@ -20,6 +19,14 @@ pub enum LandError {
     /// Not JSON.
     #[error("not JSON: {0}")]
     Json(#[from] serde_json::Error),
+    /// The file with lakes cannot be read.
+    #[error("{file}: {why}")]
+    File {
+        /// Which.
+        file: String,
+        /// Why.
+        why: std::io::Error,
+    },
     /// Not a collection of polygons.
     #[error("feature {at}: {why}")]
     Feature {
@@ -73,10 +80,19 @@ pub fn land(detail: Detail, colour: Rgba) -> Result<Triangles, LandError> {
     Ok(areas.coloured(colour))
 }
 
-/// The great lakes of the world.
+/// The GeoJSON file with lakes, which are not built in.
+pub const LAKES_FILE: &str = "PORTOLAN_LAKES";
+
+/// Lakes from the file that [`LAKES_FILE`] names; none without it.
 pub fn lakes(colour: Rgba) -> Result<Triangles, LandError> {
     static LAKES: OnceLock<Areas> = OnceLock::new();
-    Ok(kept(&LAKES, LAKES_50M)?.coloured(colour))
+    let Some(file) = std::env::var_os(LAKES_FILE) else { return Ok(Triangles::default()) };
+    if let Some(known) = LAKES.get() {
+        return Ok(known.coloured(colour));
+    }
+    let text = std::fs::read_to_string(&file)
+        .map_err(|why| LandError::File { file: file.to_string_lossy().into_owned(), why })?;
+    Ok(kept(&LAKES, &text)?.coloured(colour))
 }
 
 /// Borders on land, as they are in fact; whoever must show others switches them off.
@@ -106,36 +122,30 @@ pub fn borders(colour: Rgba) -> Result<Triangles, LandError> {
 pub struct City {
     /// In English, or its own language in Latin letters.
     pub name: String,
-    /// In Chinese; empty where unknown.
-    pub name_zh: String,
     /// Where.
     pub at: ChartPoint,
-    /// The smaller, the greater the city: 0 to 10.
+    /// The smaller, the greater the city: 0 to 6.
     pub rank: u8,
-    /// Of a country.
-    pub capital: bool,
 }
 
-/// Cities of 300,000 people and more, and lesser capitals; the greatest first.
+/// Cities of 300,000 people and more, the greatest first.
 pub fn cities() -> &'static [City] {
     static CITIES_READ: OnceLock<Vec<City>> = OnceLock::new();
     CITIES_READ.get_or_init(|| CITIES.lines().skip(1).filter_map(city).collect())
 }
 
-/// A line of the table: name, Chinese name, latitude, longitude, rank, capital. Only a name may stand in quotes.
+/// A line of the table: name, latitude, longitude, rank. Only a name may stand in quotes.
 fn city(line: &str) -> Option<City> {
     let (name, rest) = match line.strip_prefix('"') {
         Some(quoted) => quoted.split_once("\",")?,
         None => line.split_once(',')?,
     };
     let fields: Vec<&str> = rest.split(',').collect();
-    let [name_zh, lat, lon, rank, capital] = fields[..] else { return None };
+    let [lat, lon, rank] = fields[..] else { return None };
     Some(City {
         name: name.to_owned(),
-        name_zh: name_zh.to_owned(),
         at: ChartPoint::from_degrees(lat.parse().ok()?, lon.parse().ok()?),
         rank: rank.parse().ok()?,
-        capital: capital == "1",
     })
 }
 
@@ -232,12 +242,24 @@ mod tests {
     }
 
     #[test]
-    fn lakes_are_where_lakes_are_and_no_border_jumps_round_the_world() {
-        let lakes = lakes(Theme::DARK.water).unwrap();
+    #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
+    fn lakes_are_where_lakes_are() {
+        let file = "data/basemap/extra-naturalearth/lakes_50m.geojson";
+        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared").into();
+        let root = std::env::var_os("PORTOLAN_SHARED").map_or(beside, std::path::PathBuf::from);
+        let Ok(text) = std::fs::read_to_string(root.join(file)) else {
+            eprintln!("SKIPPED lakes_are_where_lakes_are: no {file} (name its parent with PORTOLAN_SHARED)");
+            return;
+        };
+        let lakes = triangles(&text, Theme::DARK.water).unwrap();
         for (name, lat, lon) in [("Baikal", 53.5, 108.2), ("Victoria", -1.0, 33.0), ("Superior", 47.6, -87.5)] {
             assert!(covers(&lakes, lat, lon), "{name}");
         }
         assert!(!covers(&lakes, 52.5, 13.4));
+    }
+
+    #[test]
+    fn no_border_jumps_round_the_world() {
         let borders = borders(Theme::DARK.border).unwrap();
         for corners in borders.indices.chunks_exact(3) {
             let xs = [0, 1, 2].map(|nth| borders.vertices[corners[nth] as usize].at.x);
@@ -250,7 +272,7 @@ mod tests {
         assert_eq!(cities().len(), CITIES.lines().count() - 1);
         assert!(cities().windows(2).all(|pair| pair[0].rank <= pair[1].rank));
         let shanghai = cities().iter().find(|city| city.name == "Shanghai").unwrap();
-        assert!(shanghai.name_zh.contains('海') && (shanghai.at.lat() - 31.2).abs() < 0.3, "{shanghai:?}");
+        assert!((shanghai.at.lat() - 31.2).abs() < 0.3, "{shanghai:?}");
     }
 
     #[test]

@@ -229,7 +229,10 @@ pub(crate) fn draw(
                     Triangles::default()
                 })
             }
-            Layer::Lakes => land::lakes(look.of(look.theme.water)).unwrap_or_default(),
+            Layer::Lakes => land::lakes(look.of(look.theme.water)).unwrap_or_else(|why| {
+                warn!("lakes are left out: {why}");
+                Triangles::default()
+            }),
             Layer::Borders => land::borders(look.of(look.theme.border)).unwrap_or_default(),
             _ => moving(chart, layer, &look, detail),
         };

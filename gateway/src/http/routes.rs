@@ -80,7 +80,8 @@ async fn dispatch(call: Call<RoutesPath, (), Body1<Dispatch>>) -> Result<Answer<
     let id = path.id.clone();
     let found = app.blocking(move |app| Ok(app.what_if.routes(&path.id)?)).await?;
     let published = app.published.load_full();
-    for vehicle in vehicles.iter().filter(|vehicle| !found.routes.iter().any(|route| route.vehicle == **vehicle)) {
+    let has_none = |vehicle: &&VehicleId| !found.routes.iter().any(|route| route.vehicle == **vehicle);
+    if let Some(vehicle) = vehicles.iter().find(has_none) {
         return Err(Problem::new(Kind::NotFound, format!("vehicle {vehicle} has no route in {id}")));
     }
     let wanted = found.routes.into_iter().filter(|it| vehicles.is_empty() || vehicles.contains(&it.vehicle));

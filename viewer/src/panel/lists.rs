@@ -191,8 +191,8 @@ pub(super) fn help(ctx: &egui::Context, chart: &Chart) {
             });
             ui.add_space(8.0);
             let made = chart.words.pick(
-                "Made with Natural Earth. City names: Natural Earth, GeoNames (CC BY 4.0).",
-                "底图：Natural Earth；城市名：Natural Earth、GeoNames（CC BY 4.0）。",
+                "Made with Natural Earth. Cities: GeoNames (CC BY 4.0).",
+                "底图：Natural Earth；城市：GeoNames（CC BY 4.0）。",
             );
             faint(ui, made, theme);
         });

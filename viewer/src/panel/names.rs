@@ -55,7 +55,7 @@ fn place(chart: &mut Chart, now: firmware_schemas::quantity::Timestamp) {
     let obstacles = labels::obstacles(&named, &view);
     let mut wishes = labels::wishes(&named, &view, chart.selected.as_ref());
     if chart.layers.on(Layers::CITIES) {
-        wishes.extend(labels::city_wishes(land::cities(), &chart.sites, &view, &chart.words));
+        wishes.extend(labels::city_wishes(land::cities(), &chart.sites, &view));
     }
     let hidden = |item: &ItemId| match item {
         ItemId::Site(_) => !chart.layers.on(Layers::SITES),

@@ -164,7 +164,7 @@ pub fn wishes(named: &Named<'_>, view: &View, selected: Option<&ItemId>) -> Vec<
 }
 
 /// The names of cities, which give way to all others.
-pub fn city_wishes(cities: &[City], sites: &Sites, view: &View, words: &Words) -> Vec<Wish> {
+pub fn city_wishes(cities: &[City], sites: &Sites, view: &View) -> Vec<Wish> {
     /// A city so near to a site is left out: its dot would lie on the symbol.
     const NEAR_PX: f64 = 12.0;
     let rank_max = city_rank_max(view.scale);
@@ -182,11 +182,11 @@ pub fn city_wishes(cities: &[City], sites: &Sites, view: &View, words: &Words) -
         }
         wishes.push(Wish {
             item: ItemId::City(nth as u32), // there are two thousand
-            text: words.name(&city.name, Some(&city.name_zh)).to_owned(),
+            text: city.name.clone(),
             at,
             radius_px: 2.0,
             size_px: 11.0,
-            weight: 40 - u32::from(city.rank) * 4 + u32::from(city.capital),
+            weight: 40 - u32::from(city.rank) * 4,
             over_symbols: false,
         });
     }
