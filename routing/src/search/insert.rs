@@ -195,16 +195,31 @@ impl Inserter {
 
     /// All positions of a stop in a route of which only lengths matter.
     fn scan_plain(&mut self, state: &State<'_>, rng: &mut Rng, stop: u32, route: u32, blink: bool, best: &mut Place) {
-        let model = state.model;
-        let Some(row) = model.row(state.nodes[stop as usize].location) else { return };
-        let rate = model.classes[state.class(route) as usize].vehicle.distance_cost;
+        let here = state.nodes[stop as usize].location;
+        match state.model.row(here) {
+            Some(row) => self.scan_lengths(state, rng, route, blink, best, |to| i64::from(row[to as usize])),
+            None => self.scan_lengths(state, rng, route, blink, best, |to| state.model.distance(here, to)),
+        }
+    }
+
+    #[inline(always)]
+    fn scan_lengths(
+        &mut self,
+        state: &State<'_>,
+        rng: &mut Rng,
+        route: u32,
+        blink: bool,
+        best: &mut Place,
+        length: impl Fn(u32) -> i64,
+    ) {
+        let rate = state.model.classes[state.class(route) as usize].vehicle.distance_cost;
         let end = state.end(route);
         let mut at = state.start(route);
-        let mut there = i64::from(row[state.nodes[at as usize].location as usize]);
+        let mut there = length(state.nodes[at as usize].location);
         while at != end {
             let next = state.nodes[at as usize].next;
             let node = &state.nodes[next as usize];
-            let back = i64::from(row[node.location as usize]);
+            let back = length(node.location);
             let cost = rate * (there + back - i64::from(node.arc));
             if cost < best.cost
                 && !Model::blocked(there)
@@ -265,6 +280,11 @@ impl Inserter {
         let narrow = self.narrow.min(all.len());
         let model = state.model;
         let one_rate = model.classes[0].vehicle.distance_cost;
+        let room = model.one_capacity.map(|c| c - model.carried[stop as usize]);
+        let joins = |route: u32| match room {
+            Some(room) if !model.profiled => state.loads[route as usize] <= room,
+            _ => may_join(state, route, stop),
+        };
         for others in [&all[..narrow], &all[narrow..]] {
             for &Near { stop: other, length } in others {
                 if other == NONE {
@@ -277,7 +297,7 @@ impl Inserter {
                 }
                 if self.seen[route as usize] != self.now {
                     self.seen[route as usize] = self.now;
-                    if may_join(state, route, stop) {
+                    if joins(route) {
                         // The ends are nobody's neighbours.
                         let (start, end) = (state.start(route), state.end(route));
                         for prev in [start, state.nodes[end as usize].prev] {
@@ -298,7 +318,7 @@ impl Inserter {
                     after = rate * (twice - i64::from(state.nodes[node.next as usize].arc)) < best.cost;
                     ahead = rate * (twice - i64::from(node.arc)) < best.cost;
                 }
-                if !(after || ahead) || !may_join(state, route, stop) {
+                if !(after || ahead) || !joins(route) {
                     continue;
                 }
                 // A position is met from both its ends and blinked at once: a second look would undo the blink.

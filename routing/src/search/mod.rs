@@ -15,6 +15,7 @@ mod driven;
 mod exact;
 mod fleet;
 mod insert;
+mod islands;
 mod model;
 mod neighbours;
 mod rng;
@@ -28,6 +29,7 @@ use crate::plan::{Plan, Route};
 use crate::problem::Problem;
 use cross::Elite;
 use insert::Inserter;
+pub use islands::solve_on_islands;
 use model::{Model, NONE};
 use neighbours::Neighbours;
 use rng::Rng;
@@ -44,8 +46,7 @@ pub struct Settings {
     pub seed: u64,
     /// Stops after so many iterations; also sets the pace of cooling, if the caller does not.
     pub iterations: Option<u64>,
-    /// Temperature at the start, as a share of the mean cost of an arc in the first plan; above a thousand stops
-    /// it falls as their number rises, because what a budget can anneal does.
+    /// Temperature at the start, in mean costs of an arc between two stops of the first plan.
     pub hot: f64,
     /// Temperature at the end.
     pub cold: f64,
@@ -64,8 +65,8 @@ impl Default for Settings {
         Self {
             seed: 0,
             iterations: None,
-            hot: 1.0,
-            cold: 0.02,
+            hot: 2.5,
+            cold: 0.03,
             ruin_stops: 10.0,
             ruin_string: 10.0,
             neighbours: insert::NARROW,
@@ -218,7 +219,7 @@ const CHAINS: usize = 3;
 const CHAINS_SHARE: f64 = 0.6;
 
 /// Temperature at the start of the work on a child, in mean arcs, and its iterations for a stop of changed routes.
-const ROUND_HEAT: f64 = 0.3;
+const ROUND_HEAT: f64 = 0.6;
 const ROUND_LENGTH: u64 = 60;
 
 /// Where most is given, work is done beside what was not, for this share of the budget.
@@ -229,6 +230,8 @@ const WARM_NEIGHBOURS: usize = 10;
 #[derive(Default)]
 struct Schedule {
     chains: Option<usize>,
+    /// Nothing is annealed from the start any more.
+    crosses: bool,
 }
 
 impl Schedule {
@@ -243,6 +246,7 @@ impl Schedule {
     /// How far the chain has cooled, 0 to 1; `None` after the last.
     fn heat(&self, spent: f64) -> Option<f64> {
         match self.chains {
+            _ if self.crosses => None,
             Some(n) if n > 1 && self.chain(spent) == n => None,
             Some(n) if n > 1 => Some((spent * n as f64 / CHAINS_SHARE).fract()),
             _ => Some(spent.clamp(0.0, 1.0)),
@@ -278,6 +282,12 @@ struct Search<'m> {
     round: Option<Round>,
     /// Stops around which to ruin; all, if there are none.
     focus: Vec<u32>,
+    /// Chains of annealing; `None`: as many as the budget is good for.
+    chains: Option<usize>,
+    /// Whether only children are worked on.
+    crosses: bool,
+    /// How much of the budget was spent when this stretch began.
+    begun: f64,
 }
 
 impl<'m> Search<'m> {
@@ -291,9 +301,7 @@ impl<'m> Search<'m> {
         let focus = if warm { beside(model, near, &state.absent) } else { Vec::new() };
         start::build(&mut state, near, &mut inserter, &mut rng, &keys);
         inserter.remember(&state);
-        let absence: i64 = state.absent.iter().map(|&j| model.jobs[j as usize].penalty).sum();
-        let arcs = model.stops.len() + state.used.len();
-        let mean_arc = (state.cost - absence).max(1) as f64 / arcs.max(1) as f64;
+        let mean_arc = mean_arc(&state);
         let best = Best::new(&state);
         Self {
             ruiner: Ruiner::default(),
@@ -313,6 +321,9 @@ impl<'m> Search<'m> {
             pool: Vec::new(),
             round: None,
             focus,
+            chains: settings.chains,
+            crosses: false,
+            begun: 0.0,
         }
     }
 
@@ -338,11 +349,10 @@ impl<'m> Search<'m> {
         if self.state.model.jobs.is_empty() {
             return;
         }
-        let share = (1_000.0 / self.state.model.stops.len() as f64).min(1.0);
         let cold = self.settings.cold * self.mean_arc;
-        let hot = cold.max(self.settings.hot * share * self.mean_arc);
+        let hot = cold.max(self.settings.hot * self.mean_arc);
         let hot = if self.warm { cold.max(hot / 10.0) } else { hot };
-        let mut schedule = Schedule::default();
+        let mut schedule = Schedule { chains: self.chains, crosses: self.crosses };
         let mut temperature = hot;
         let mut reported = i64::MAX;
         loop {
@@ -368,7 +378,7 @@ impl<'m> Search<'m> {
                         let per_job = self.iteration as f64 / spent / self.state.model.jobs.len() as f64;
                         let several = per_job >= SEVERAL_FROM && !self.warm;
                         let chains = if several { CHAINS } else { 1 };
-                        schedule.chains = Some(self.settings.chains.unwrap_or(chains));
+                        schedule.chains = Some(chains);
                     }
                     let heat = schedule.heat(spent);
                     if schedule.chain(spent) > self.pool.len() {
@@ -400,6 +410,14 @@ impl<'m> Search<'m> {
             }
             self.iteration += 1;
         }
+    }
+
+    /// From now on works on children of these plans.
+    fn cross(&mut self, pool: Vec<Elite>) {
+        if self.round.is_some() {
+            self.end_round();
+        }
+        (self.pool, self.crosses) = (pool, true);
     }
 
     /// Keeps what came out of a chain.
@@ -461,11 +479,11 @@ impl<'m> Search<'m> {
     fn step(&mut self, temperature: f64) {
         self.state.mark();
         let before = self.state.cost;
-        let size = RuinSize { stops: self.settings.ruin_stops, string: self.settings.ruin_string };
         let seed = match self.focus.len() {
             0 => self.rng.below(self.state.model.stops.len()) as u32,
             n => self.focus[self.rng.below(n)],
         };
+        let size = RuinSize { stops: self.settings.ruin_stops, string: self.settings.ruin_string };
         self.ruiner.ruin(&mut self.state, self.near, &mut self.rng, size, seed);
         self.recreate();
         let limit = before as f64 - temperature * libm::log(self.rng.unit());
@@ -520,6 +538,26 @@ fn put(state: &mut State<'_>, near: &Neighbours, inserter: &mut Inserter, rng: &
         let ok = state.update(place.route);
         debug_assert!(ok, "insertion of job {job} was judged feasible and is not");
     }
+}
+
+/// What an arc between two stops costs on average; of all arcs, where no route has two stops.
+fn mean_arc(state: &State<'_>) -> f64 {
+    let (mut inner, mut n_inner, mut all, mut n_all) = (0.0, 0.0, 0.0, 0.0);
+    for &route in &state.used {
+        let v = &state.model.classes[state.class(route) as usize].vehicle;
+        let mut from = state.start(route);
+        while from != state.end(route) {
+            let to = state.nodes[from as usize].next;
+            let cost = v.distance_cost as f64 * f64::from(state.nodes[to as usize].arc)
+                + v.time_cost as f64 * state.duration(from, to) as f64;
+            if state.is_stop(from) && state.is_stop(to) {
+                (inner, n_inner) = (inner + cost, n_inner + 1.0);
+            }
+            (all, n_all) = (all + cost, n_all + 1.0);
+            from = to;
+        }
+    }
+    if inner > 0.0 { inner / n_inner } else { (all / f64::max(n_all, 1.0)).max(1.0) }
 }
 
 /// The stops of these jobs, and those near them.

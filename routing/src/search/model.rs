@@ -1,7 +1,7 @@
 //! The problem as the search reads it: flat columns by stop, job and class of vehicles.
 
 use crate::plan::{Part, Visit};
-use crate::problem::{NO_WAY, Problem, Stop, Task, Terminal, Travel, Vehicle, Window};
+use crate::problem::{NO_WAY, Problem, Rounding, Stop, Task, Terminal, Travel, Vehicle, Window};
 
 /// No stop, no route.
 pub(super) const NONE: u32 = u32::MAX;
@@ -12,15 +12,35 @@ const BLOCKED: u32 = u32::MAX;
 /// Up to this many locations lengths are looked up; above, they are worked out.
 const MATRIX_MAX: usize = 4_000;
 
+/// The same for points of a plane, which are quickly worked out.
+const PLANE_MATRIX_MAX: usize = 1_500;
+
 /// Distances or durations between locations; the location after the last is nowhere, at no distance from anywhere.
 pub(super) enum Lengths {
-    Matrix { n: usize, entries: Vec<u32> },
-    Computed { travel: Travel, n: usize, duration: bool },
+    Matrix {
+        n: usize,
+        entries: Vec<u32>,
+    },
+    /// Straight lines, worked out: their points stay in the first cache where a matrix does not in the second.
+    Plane {
+        points: Vec<[f64; 2]>,
+        rounding: Rounding,
+    },
+    Computed {
+        travel: Travel,
+        n: usize,
+        duration: bool,
+    },
 }
 
 impl Lengths {
-    fn new(travel: &Travel, duration: bool) -> Self {
+    /// `open`: whether nowhere is asked for.
+    fn new(travel: &Travel, duration: bool, open: bool) -> Self {
         let n = travel.n_locations();
+        if let (Travel::Plane { points, rounding, .. }, false) = (travel, duration || open || n <= PLANE_MATRIX_MAX) {
+            let points = points.iter().map(|p| p.map(|x| x as f64)).collect();
+            return Self::Plane { points, rounding: *rounding };
+        }
         let entry = |i, j| if duration { travel.duration(i, j) } else { travel.distance(i, j) };
         let short = |value: i64| if value == NO_WAY { BLOCKED } else { u32::try_from(value).unwrap_or(BLOCKED - 1) };
         if n > MATRIX_MAX {
@@ -40,7 +60,7 @@ impl Lengths {
     fn row(&self, from: u32) -> Option<&[u32]> {
         match self {
             Self::Matrix { n, entries } => Some(&entries[from as usize * n..(from as usize + 1) * n]),
-            Self::Computed { .. } => None,
+            Self::Plane { .. } | Self::Computed { .. } => None,
         }
     }
 
@@ -48,7 +68,23 @@ impl Lengths {
     pub(super) fn get(&self, from: u32, to: u32) -> i64 {
         match self {
             Self::Matrix { n, entries } => i64::from(entries[from as usize * n + to as usize]),
+            Self::Plane { points, rounding } => straight(points[from as usize], points[to as usize], *rounding),
             Self::Computed { travel, n, duration } => compute(travel, *n, *duration, from as usize, to as usize),
+        }
+    }
+}
+
+/// As [`Travel::distance`]: sums of squares are whole numbers that a double holds.
+#[inline(always)]
+fn straight(a: [f64; 2], b: [f64; 2], rounding: Rounding) -> i64 {
+    let (dx, dy) = (a[0] - b[0], a[1] - b[1]);
+    let root = (dx * dx + dy * dy).sqrt();
+    match rounding {
+        Rounding::Down => root as i32 as i64,
+        Rounding::Nearest => (root + 0.5) as i32 as i64,
+        Rounding::Up => {
+            let whole = root as i32;
+            i64::from(whole) + i64::from(f64::from(whole) < root)
         }
     }
 }
@@ -160,6 +196,7 @@ impl Model {
     pub(super) fn new(problem: &Problem) -> Self {
         let nowhere = problem.travel().n_locations() as u32;
         let classes = classes(problem, nowhere);
+        let open = classes.iter().any(|c| c.start == nowhere || c.end == nowhere);
         let mut model = Self {
             stops: Vec::new(),
             jobs: Vec::new(),
@@ -169,8 +206,8 @@ impl Model {
             change: Vec::new(),
             n_dimensions: problem.n_dimensions(),
             allowed: Vec::new(),
-            distances: Lengths::new(problem.travel(), false),
-            durations: (!problem.travel().time_is_distance()).then(|| Lengths::new(problem.travel(), true)),
+            distances: Lengths::new(problem.travel(), false, open),
+            durations: (!problem.travel().time_is_distance()).then(|| Lengths::new(problem.travel(), true, open)),
             symmetric: problem.travel().is_symmetric(),
             timed: false,
             lasting: classes.iter().any(|c| c.vehicle.time_cost > 0 || c.vehicle.max_duration.is_some()),

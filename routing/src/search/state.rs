@@ -73,7 +73,7 @@ pub(super) struct State<'m> {
     pub(super) has_frozen: bool,
     /// Whether `update` must follow every change.
     pub(super) plain: bool,
-    /// Whether lengths in both directions, kept in a matrix, decide where a stop may go.
+    /// Whether lengths that are alike in both directions decide where a stop may go.
     pub(super) scans_plain: bool,
 }
 
@@ -144,7 +144,7 @@ impl<'m> State<'m> {
             nodes,
             slots,
         };
-        state.scans_plain = state.plain && model.symmetric && model.row(0).is_some();
+        state.scans_plain = state.plain && model.symmetric;
         debug_assert!(n <= state.nodes.len());
         for r in 0..n_slots as u32 {
             let (start, end) = (state.start(r), state.end(r));

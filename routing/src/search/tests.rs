@@ -140,6 +140,18 @@ proptest! {
     }
 
     #[test]
+    fn islands_give_the_same_plan_on_any_number_of_threads(seed: u64, n_jobs in 1_usize..10, features: u32) {
+        if let Some(problem) = problem(seed, n_jobs, features) {
+            let settings = Settings { seed, iterations: Some(6 * TICK), ..Settings::default() };
+            let on = |threads| solve_on_islands(&problem, &settings, 3, threads, &|_| Tick::Continue);
+            let alone = on(1);
+            prop_assert_eq!(judged(&problem, &alone.plan), Ok(()), "features {:b}", features);
+            prop_assert_eq!(&alone, &on(2));
+            prop_assert_eq!(&alone, &on(5));
+        }
+    }
+
+    #[test]
     fn what_is_judged_of_a_change_is_what_it_costs(seed: u64, features: u32) {
         if let Some(problem) = problem(seed, 15, features) {
             let mut best = i64::MAX;

@@ -76,9 +76,7 @@ pub(super) fn solve(
     if n_jobs == 0 {
         return Outcome { plan: search.plan(&best), iterations: 0 };
     }
-    let absent: i64 = state.absent.iter().map(|&j| search.penalty[j]).sum();
-    let arcs = search.driver.stops.len() + state.tours.len();
-    let mean_arc = (state.cost - absent).max(1) as f64 / arcs as f64;
+    let mean_arc = search.mean_arc(&state);
     let given: usize = problem.given().iter().map(|g| g.visits.len()).sum();
     let cold = settings.cold * mean_arc;
     let hot = settings.hot * mean_arc * if 5 * given > 4 * search.driver.stops.len() { 0.1 } else { 1.0 };
@@ -121,6 +119,21 @@ pub(super) fn solve(
 }
 
 impl<'p> Search<'p> {
+    /// What an arc between two stops costs on average.
+    fn mean_arc(&self, state: &State) -> f64 {
+        let (mut sum, mut n) = (0.0, 0.0);
+        for tour in &state.tours {
+            let v = &self.problem.vehicles()[tour.vehicle];
+            for pair in tour.items.windows(2).filter(|p| !p.contains(&RELOAD)) {
+                let [from, to] = [pair[0], pair[1]].map(|item| Some(self.driver.location(item)));
+                let (distance, duration) = self.driver.lengths(from, to);
+                sum += (v.distance_cost * distance + v.time_cost * duration) as f64;
+                n += 1.0;
+            }
+        }
+        if sum > 0.0 { sum / n } else { (state.cost as f64 / (1.0 + self.driver.stops.len() as f64)).max(1.0) }
+    }
+
     fn new(problem: &'p Problem, settings: &'p Settings) -> Self {
         let driver = Driver::new(problem);
         let mut search = Self {
