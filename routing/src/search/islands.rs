@@ -8,7 +8,7 @@ use super::{Outcome, Progress, Search, Settings, Tick, driven};
 use crate::problem::Problem;
 
 /// What of the budget goes into annealing.
-const ANNEALING: f64 = 0.6;
+const ANNEALING: f64 = 0.85;
 
 /// How often plans go round in what is left.
 const ROUNDS: usize = 4;

@@ -46,6 +46,8 @@ pub struct Options {
     pub peers: bool,
     /// A file or folder to work on instead of the benchmark's own.
     pub data: Option<PathBuf>,
+    /// Seconds of processor time for each run, for `routes`.
+    pub secs: Option<f64>,
     /// A rolling year of real sales instead, for `forecast`.
     pub rolling: bool,
     /// Demand of the weeks to play, for `vn2`.

@@ -1,11 +1,13 @@
 //! Gaps to the best known plans of open instances after 10 and 30 seconds of processor time on one core: by seed, by
-//! instance and by class, with `--peers` beside other solvers in the same run.
+//! instance and by class, with `--peers` beside other solvers in the same run. And how soon a plan is good again after
+//! some of its stops were taken out.
 
 use super::{Figure, Goal, Options};
 use crate::shared;
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use routing::check::check;
 use routing::format::{Instance, Scale, read_li_lim, read_vrplib};
+use routing::problem::{GivenRoute, Problem};
 use routing::search::{Outcome, Settings, Tick, solve};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -32,7 +34,11 @@ const PEERS: [&str; 4] = ["pyvrp", "hygese", "vroom", "ortools"];
 /// Seconds of processor time that each run has.
 const BUDGETS: [f64; 2] = [10.0, 30.0];
 
-/// Runs all instances of `bks.csv` in the folder, or of the one that `--data` names; `--n` seeds, 3 by default.
+/// A plan that stops are taken out of, how many, and the gaps that are to be reached after so many seconds.
+const WARM: (&str, usize, [(f64, f64); 2]) = ("X-n1001-k43", 50, [(0.2, 0.6), (1.0, 0.3)]);
+
+/// Runs all instances of `bks.csv` in the folder, or of the one that `--data` names; `--n` seeds, 3 by default. With
+/// `--secs` that budget alone.
 pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
     let folder = options.data.clone().unwrap_or_else(|| shared::root().join("bench/routing"));
     let table = std::fs::read_to_string(folder.join("bks.csv")).context("reading bks.csv")?;
@@ -41,13 +47,15 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
     ensure!(n_seeds > 0, "--n must be at least 1");
     let mut figures = Vec::new();
     // By class, budget and solver, ours first: the gaps of its instances.
-    let mut classes: BTreeMap<(String, usize, &str), Vec<f64>> = BTreeMap::new();
+    let mut classes: BTreeMap<(String, u64, &str), Vec<f64>> = BTreeMap::new();
     for row in table.lines().skip(1) {
         let fields: Vec<&str> = row.split(',').collect();
         let [name, file, class, .., bks, _, _, _] = fields[..] else { bail!("row of bks.csv: {row:?}") };
         let best_known: f64 = bks.parse().with_context(|| format!("bks of {name}"))?;
         let (instance, unit) = read(&folder, file, class)?;
-        for (k, secs) in BUDGETS.into_iter().enumerate() {
+        let budgets = options.secs.map_or(BUDGETS.to_vec(), |secs| vec![secs]);
+        for secs in budgets {
+            let k = BUDGETS.iter().position(|b| *b == secs);
             let (mut gaps, mut rate) = (Vec::new(), 0.0);
             for seed in 0..n_seeds {
                 let (outcome, used) = search(&instance, seed, secs)?;
@@ -60,10 +68,10 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
                 gaps.push(gap);
                 rate += outcome.iterations as f64 / used / n_seeds as f64;
             }
-            let goal = GOALS.iter().find(|g| g.0 == name).map_or(Goal::None, |g| Goal::AtMost(g.1[k]));
+            let goal = GOALS.iter().find(|g| g.0 == name).zip(k).map_or(Goal::None, |(g, k)| Goal::AtMost(g.1[k]));
             figures.push(Figure::alone(format!("{name}, {class}, {secs} s: gap"), mean(&gaps), "%", goal));
             figures.push(Figure::alone(format!("{name}, {secs} s: iterations"), rate, "/s", Goal::None));
-            classes.entry((class.to_owned(), k, "")).or_default().push(mean(&gaps));
+            classes.entry((class.to_owned(), (1_000.0 * secs) as u64, "")).or_default().push(mean(&gaps));
             for peer in PEERS {
                 let Some(python) = &python else { break };
                 let (mut gaps, mut rates) = (Vec::new(), Vec::new());
@@ -76,7 +84,7 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
                 if gaps.len() as u64 == n_seeds {
                     let figure = format!("{name}, {secs} s: {peer}: gap");
                     figures.push(Figure::alone(figure, mean(&gaps), "%", Goal::None));
-                    classes.entry((class.to_owned(), k, peer)).or_default().push(mean(&gaps));
+                    classes.entry((class.to_owned(), (1_000.0 * secs) as u64, peer)).or_default().push(mean(&gaps));
                     if mean(&rates) > 0.0 {
                         let figure = format!("{name}, {secs} s: {peer}: iterations");
                         figures.push(Figure::alone(figure, mean(&rates), "/s", Goal::None));
@@ -84,14 +92,60 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
                 }
             }
         }
+        if name == WARM.0 {
+            figures.extend(warm(&instance, &folder.join(file).with_extension("sol"), best_known, n_seeds)?);
+        }
     }
     ensure!(!figures.is_empty(), "bks.csv has no rows");
-    for ((class, k, solver), gaps) in &classes {
+    for ((class, millis, solver), gaps) in &classes {
         let of = if solver.is_empty() { String::new() } else { format!("{solver}: ") };
-        let figure = format!("{class}, {} s: {of}mean gap of {} instances", BUDGETS[*k], gaps.len());
+        let figure = format!("{class}, {} s: {of}mean gap of {} instances", *millis as f64 / 1_000.0, gaps.len());
         figures.push(Figure::alone(figure, mean(gaps), "%", Goal::None));
     }
     Ok(figures)
+}
+
+/// The gap some time after random stops were taken out of the best known plan.
+fn warm(instance: &Instance, sol: &Path, best_known: f64, n_seeds: u64) -> Result<Vec<Figure>> {
+    let (name, n_out, goals) = WARM;
+    let text = std::fs::read_to_string(sol).with_context(|| format!("reading {}", sol.display()))?;
+    let best = instance.read_sol(&text, 1)?.plan;
+    let mut gaps = [Vec::new(), Vec::new()];
+    for seed in 0..n_seeds {
+        let mut spec = instance.problem.clone().into_spec();
+        let mut state = seed + 1;
+        let mut out = Vec::new();
+        while out.len() < n_out {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let job = (state >> 33) as usize % spec.jobs.len();
+            if !out.contains(&job) {
+                out.push(job);
+            }
+        }
+        spec.given = best
+            .routes
+            .iter()
+            .map(|route| GivenRoute {
+                vehicle: route.vehicle,
+                visits: route.visits.iter().filter(|v| !out.contains(&v.job)).copied().collect(),
+                frozen: 0,
+                departure: None,
+            })
+            .filter(|route| !route.visits.is_empty())
+            .collect();
+        let problem = Problem::new(spec).map_err(|refusals| anyhow!("{}", refusals[0]))?;
+        let given = Instance { problem, ..instance.clone() };
+        for (k, (secs, _)) in goals.into_iter().enumerate() {
+            let (outcome, _) = search(&given, seed, secs)?;
+            let totals = check(&given.problem, &outcome.plan).map_err(|faults| anyhow!("{name}: {}", faults[0]))?;
+            gaps[k].push(100.0 * (totals.cost as f64 / best_known - 1.0));
+        }
+    }
+    let figure = |(k, (secs, goal)): (usize, (f64, f64))| {
+        let what = format!("{name}, {n_out} stops put back, {secs} s: gap");
+        Figure::alone(what, mean(&gaps[k]), "%", Goal::AtMost(goal))
+    };
+    Ok(goals.into_iter().enumerate().map(figure).collect())
 }
 
 fn mean(values: &[f64]) -> f64 {

@@ -23,6 +23,9 @@ struct Cli {
     /// A file or folder to work on, for the benchmarks that take one.
     #[arg(long, value_name = "PATH")]
     data: Option<PathBuf>,
+    /// Seconds of processor time for each run, for `routes`; 10 and 30 by default.
+    #[arg(long)]
+    secs: Option<f64>,
     /// A rolling year ahead on weekly sales, by level of aggregation, for `forecast`.
     #[arg(long)]
     rolling: bool,
@@ -32,7 +35,7 @@ struct Cli {
 }
 
 fn main() -> ExitCode {
-    let Cli { name, json, n, peers, data, rolling, actuals } = Cli::parse();
+    let Cli { name, json, n, peers, data, secs, rolling, actuals } = Cli::parse();
     if name == "list" {
         for bench in BENCHES {
             println!("{:<18} {} (needs: {})", bench.name, bench.what, bench.needs);
@@ -43,7 +46,7 @@ fn main() -> ExitCode {
         eprintln!("no benchmark {name:?}; `bench list` names them");
         return ExitCode::from(2);
     };
-    let figures = match (bench.run)(&Options { n, peers, data, rolling, actuals }) {
+    let figures = match (bench.run)(&Options { n, peers, data, secs, rolling, actuals }) {
         Ok(figures) => figures,
         Err(why) => {
             eprintln!("{name}: {why:#}");
