@@ -218,6 +218,10 @@ const SEVERAL_FROM: f64 = 5_000.0;
 const CHAINS: usize = 3;
 const CHAINS_SHARE: f64 = 0.6;
 
+/// From so many iterations for a job on, the only chain leaves some of the budget to work on parts of its plan.
+const CROSSED_FROM: f64 = 2_000.0;
+const ONE_CHAIN_SHARE: f64 = 0.8;
+
 /// Temperature at the start of the work on a child, in mean arcs, and its iterations for a stop of changed routes.
 const ROUND_HEAT: f64 = 0.6;
 const ROUND_LENGTH: u64 = 60;
@@ -230,6 +234,8 @@ const WARM_NEIGHBOURS: usize = 10;
 #[derive(Default)]
 struct Schedule {
     chains: Option<usize>,
+    /// Share of the budget that the chains have together.
+    share: f64,
     /// Nothing is annealed from the start any more.
     crosses: bool,
 }
@@ -237,19 +243,16 @@ struct Schedule {
 impl Schedule {
     /// Chains that are done.
     fn chain(&self, spent: f64) -> usize {
-        match self.chains {
-            Some(n) if n > 1 => ((spent * n as f64 / CHAINS_SHARE) as usize).min(n),
-            _ => 0,
-        }
+        self.chains.map_or(0, |n| ((spent * n as f64 / self.share) as usize).min(n))
     }
 
     /// How far the chain has cooled, 0 to 1; `None` after the last.
     fn heat(&self, spent: f64) -> Option<f64> {
         match self.chains {
             _ if self.crosses => None,
-            Some(n) if n > 1 && self.chain(spent) == n => None,
-            Some(n) if n > 1 => Some((spent * n as f64 / CHAINS_SHARE).fract()),
-            _ => Some(spent.clamp(0.0, 1.0)),
+            None => Some(spent.clamp(0.0, 1.0)),
+            Some(n) if self.chain(spent) == n => None,
+            Some(n) => Some((spent * n as f64 / self.share).fract()),
         }
     }
 }
@@ -352,7 +355,11 @@ impl<'m> Search<'m> {
         let cold = self.settings.cold * self.mean_arc;
         let hot = cold.max(self.settings.hot * self.mean_arc);
         let hot = if self.warm { cold.max(hot / 10.0) } else { hot };
-        let mut schedule = Schedule { chains: self.chains, crosses: self.crosses };
+        let mut schedule = Schedule {
+            chains: self.chains,
+            share: if self.chains == Some(1) { 1.0 } else { CHAINS_SHARE },
+            crosses: self.crosses,
+        };
         let mut temperature = hot;
         let mut reported = i64::MAX;
         loop {
@@ -377,8 +384,11 @@ impl<'m> Search<'m> {
                     if schedule.chains.is_none() && spent > 0.01 {
                         let per_job = self.iteration as f64 / spent / self.state.model.jobs.len() as f64;
                         let several = per_job >= SEVERAL_FROM && !self.warm;
-                        let chains = if several { CHAINS } else { 1 };
-                        schedule.chains = Some(chains);
+                        (schedule.chains, schedule.share) = match several {
+                            true => (Some(CHAINS), CHAINS_SHARE),
+                            false if per_job >= CROSSED_FROM && !self.warm => (Some(1), ONE_CHAIN_SHARE),
+                            false => (Some(1), 1.0),
+                        };
                     }
                     let heat = schedule.heat(spent);
                     if schedule.chain(spent) > self.pool.len() {
