@@ -9,7 +9,7 @@ fn job(id: &str, from: &str, to: &str, mass_g: u64) -> Json {
 }
 
 /// Asks for routes and waits for them.
-async fn planned(plane: &Plane, key: &str, request: &Json) -> Json {
+pub(super) async fn planned(plane: &Plane, key: &str, request: &Json) -> Json {
     let asked = plane.post("/v1/routes:plan", Some(key), &request.to_string()).await;
     assert_eq!(asked.status, StatusCode::ACCEPTED, "{}", asked.json());
     let events = plane.get(&format!("/v1/operations/{key}/events")).await;
