@@ -80,7 +80,7 @@ pub(super) fn run(options: &Options) -> Result<Vec<Figure>> {
     let mut nearest = 0;
     let had: Vec<Way> = orders.iter().map(|order| rules.as_is(order, &mut nearest)).collect::<Result<_>>()?;
     let ways: Vec<Vec<Way>> = orders.iter().zip(&had).map(|(order, had)| rules.ways(order, had)).collect();
-    let mut sent_before = vec![0; rules.plants.len()];
+    let mut sent_before = vec![0_usize; rules.plants.len()];
     had.iter().for_each(|way| sent_before[way.plant] += 1);
     let beyond: usize = sent_before.iter().zip(&rules.capacity).map(|(n, most)| n.saturating_sub(*most)).sum();
     let count = |what: &str, n: usize| Figure::alone(what, n as f64, "orders", Goal::None);
