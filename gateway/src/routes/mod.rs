@@ -21,6 +21,7 @@ use self::fleet::{check_numbers, job, loads, vehicle, vehicles};
 use self::repair::Begun;
 use self::ways::{Places, SPEED_M_PER_H};
 use ::twin::Twin;
+use ::twin::route::RouteState;
 use ::twin::state::SiteIdx;
 use firmware_schemas::api::Fault;
 use firmware_schemas::api::routes::{RouteCosts, RoutesRequest, RoutesView};
@@ -133,9 +134,11 @@ impl Day {
             let position = state.fix.as_ref().map(|fix| fix.position);
             let position = position.or_else(|| home.map(|home| twin.sites[home.at()].spec.position));
             let position = position.unwrap_or_else(|| unreachable!("vehicles that are nowhere are not chosen"));
+            // Who was told to go gets there, whatever lane has been closed since.
+            let route = twin.routes.get(&state.spec.vehicle).filter(|_| request.repair);
             let start = match stands.copied().or(home.filter(|_| state.fix.is_none())) {
-                Some(site) => places.site(twin, site),
-                None => places.point(position),
+                Some(site) if !route.is_some_and(RouteState::is_under_way) => places.site(twin, site),
+                _ => places.point(position),
             };
             let end = match home.filter(|_| request.return_home) {
                 Some(home) => Terminal::Location(places.site(twin, home)),
