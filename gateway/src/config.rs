@@ -349,8 +349,8 @@ section! {
         /// What is done when a vehicle with a route is stranded, a shipment comes to wait, or a lane is closed: `off`,
         /// `propose` or `automatic`.
         replan: Replan = Replan::Off,
-        /// How long to look, in seconds: 1 to 60.
-        search_secs: u32 = 5,
+        /// How long to look, in seconds: 1 to 60. Another half is for reading, judging and keeping 200 shipments.
+        search_secs: u32 = 4,
         /// What comes within this is looked into together.
         wait_secs: u64 = 2,
         /// When vehicles must be back, in seconds from then.
