@@ -3,7 +3,7 @@
 use ::twin::Twin;
 use ::twin::state::SiteIdx;
 use firmware_schemas::api::routes::Ways;
-use firmware_schemas::id::SiteId;
+use firmware_schemas::id::{LaneId, SiteId};
 use firmware_schemas::network::{LaneSpec, Mode};
 use firmware_schemas::quantity::Position;
 use routing::problem::{MAX_ENTRY, NO_WAY, Travel};
@@ -12,6 +12,8 @@ use std::collections::BTreeMap;
 
 /// The speed that durations are written for; vehicles with another have a share of it.
 pub(super) const SPEED_M_PER_H: u32 = 60_000;
+/// What the name of the other direction of a two-way lane ends with.
+const BACK: &str = "~back";
 /// How much longer roads are than great circles, in thousandths (Ballou, Rahardja, Sakai 2002 measured 1.2 to 1.5).
 const DETOUR: u64 = 1_300;
 
@@ -96,10 +98,17 @@ fn tree(roads: Option<&LaneGraph>, site: Option<SiteIdx>) -> Option<ShortestTree
     roads.zip(site).map(|(roads, site)| roads.shortest_from(site.0))
 }
 
+/// Whether a lane is closed, or the same one the other way: a road that is closed is closed both ways.
+fn is_closed(twin: &Twin, lane: &LaneId) -> bool {
+    let name = lane.as_str();
+    let other = name.strip_suffix(BACK).map_or_else(|| format!("{name}{BACK}"), str::to_owned);
+    twin.closed_lanes.keys().any(|closed| closed == lane || closed.as_str() == other)
+}
+
 /// Lanes on the road, which can be driven either way; those that are closed only if they are asked for.
 fn roads(twin: &Twin, closed_too: bool) -> Option<LaneGraph> {
     let mut arcs = Vec::new();
-    let is_open = |lane: &&LaneSpec| closed_too || !twin.closed_lanes.contains_key(&lane.lane);
+    let is_open = |lane: &&LaneSpec| closed_too || !is_closed(twin, &lane.lane);
     for lane in twin.lanes.iter().filter(|lane| lane.mode == Mode::Road).filter(is_open) {
         let (Some(from), Some(to)) = (twin.site_by_id.get(&lane.from), twin.site_by_id.get(&lane.to)) else { continue };
         let weight = lane.distance_m.0;

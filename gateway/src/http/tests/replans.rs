@@ -224,20 +224,26 @@ async fn what_was_done_since_the_search_is_left_out_and_who_has_another_route_is
     assert_eq!(plane.replan(Replan::Propose).await, Some(ReplanOutcome::Proposed));
     let replans = plane.get("/v1/replans").await.ok();
     let plan = replans["items"][0]["plan"].as_str().unwrap().to_owned();
-    // Van 1 is one stop on, and on its way to the next.
+    let routes = plane.get(&format!("/v1/routes/{plan}")).await.ok();
+    let changes = |it: &&Json| it["goes_on"]["unchanged"] == false;
+    let changed = routes["routes"].as_array().unwrap().iter().find(changes).unwrap()["vehicle"].as_str().unwrap();
+    // A van whose route changes is one stop on, and on its way to the next.
+    let van: usize = changed.strip_prefix("VAN-").unwrap().parse().unwrap();
     plane.clock.pass(Duration::from_secs(7_200));
-    answer(&plane, 1, "done").await;
+    answer(&plane, van, "done").await;
     let site = |stop: &Json| stop["site"].as_str().unwrap().to_owned();
-    let next = site(&before["VAN-1"]["stops"][2]);
-    plane.post(&format!("/v1/routes/{plan}/dispatch"), None, r#"{"vehicles":["VAN-1"]}"#).await.ok();
-    let route = active(&plane).await["VAN-1"].clone();
+    let next = site(&before[changed]["stops"][2]);
+    plane.post(&format!("/v1/routes/{plan}/dispatch"), None, &json!({ "vehicles": [changed] }).to_string()).await.ok();
+    let route = active(&plane).await[changed].clone();
     assert_eq!((site(&route["stops"][0]), &route["plan"]), (next, &json!(plan)), "{route:#}");
 
-    // Van 2 has been given something else meanwhile.
-    let other = planned(&plane, "other", &json!({ "vehicles": ["VAN-2"], "iterations": 50 })).await;
-    assert_eq!(other["routes"][0]["vehicle"], "VAN-2");
+    // The other has been given something else meanwhile.
+    let other = format!("VAN-{}", 3 - van);
+    let found = planned(&plane, "other", &json!({ "vehicles": [other], "iterations": 50 })).await;
+    assert_eq!(found["routes"][0]["vehicle"], other);
     plane.post("/v1/routes/other/dispatch", None, "{}").await.ok();
-    let refused = plane.post(&format!("/v1/routes/{plan}/dispatch"), None, r#"{"vehicles":["VAN-2"]}"#).await;
+    let refused =
+        plane.post(&format!("/v1/routes/{plan}/dispatch"), None, &json!({ "vehicles": [other] }).to_string()).await;
     assert_eq!(refused.status, StatusCode::CONFLICT, "{}", refused.json());
     assert!(refused.json()["detail"].as_str().unwrap().contains("look again"));
 }
