@@ -19,6 +19,10 @@ const USD: f64 = 1e6;
 const UNSENT: i64 = 1_000_000_000_000;
 
 type Row = BTreeMap<String, String>;
+/// Carrier, port, service, days, whether by air.
+type Line = (String, String, String, u32, bool);
+/// Least weight in kilograms, least cost in dollars, dollars for a kilogram.
+type Band = (f64, f64, f64);
 
 /// An order of the day.
 struct Order {
@@ -40,7 +44,7 @@ struct Tariff {
     service: String,
     days: u32,
     is_air: bool,
-    bands: Vec<(f64, f64, f64)>,
+    bands: Vec<Band>,
 }
 
 impl Tariff {
@@ -176,7 +180,7 @@ fn orders(folder: &Path) -> Result<Vec<Order>> {
 
 impl Rules {
     fn read(folder: &Path) -> Result<Self> {
-        let mut tariffs: BTreeMap<(String, String, String, u32, bool), Vec<(f64, f64, f64)>> = BTreeMap::new();
+        let mut tariffs: BTreeMap<Line, Vec<Band>> = BTreeMap::new();
         for row in table(folder, "freight_rates.csv")? {
             let is_air = text(&row, "mode")? == "AIR";
             let days = number(&row, "transport_days")? as u32;
@@ -185,7 +189,7 @@ impl Rules {
                 (number(&row, "min_weight_kg")?, number(&row, "minimum_cost_usd")?, number(&row, "rate_usd_per_kg")?);
             tariffs.entry(key).or_default().push(band);
         }
-        let tariff = |((carrier, port, service, days, is_air), mut bands): (_, Vec<(f64, f64, f64)>)| {
+        let tariff = |((carrier, port, service, days, is_air), mut bands): (Line, Vec<Band>)| {
             bands.sort_by(|a, b| a.0.total_cmp(&b.0));
             Tariff { carrier, port, service, days, is_air, bands }
         };
