@@ -11,7 +11,7 @@ use crate::network::{
 };
 use crate::order::{OrderEnd, OrderSpec, PromisedPart};
 use crate::quantity::{Position, Timestamp};
-use crate::route::RouteSpec;
+use crate::route::{ReplanCause, ReplanOutcome, RouteSpec};
 use crate::supply::{Decision, OverriddenWeek, ProposalId, ProposalSpec, SupplyOrderSpec};
 use crate::telemetry::{AckFrame, BirthFrame, EventRecord, MetricKind, Quality, StatusFrame, Value};
 use alloc::string::{String, ToString};
@@ -498,6 +498,30 @@ pub enum Fact {
         /// Vehicles that have none any more.
         stopped: Vec<VehicleId>,
     },
+    /// A lane can be used no more, or again.
+    LaneSwitched {
+        /// When.
+        at: Timestamp,
+        /// Which.
+        lane: LaneId,
+        /// Whether it is closed from now on.
+        is_closed: bool,
+        /// Who says so.
+        by: Option<String>,
+        /// Why.
+        reason: Option<String>,
+    },
+    /// The plane looked for routes by itself.
+    RoutesReplanned {
+        /// When it had looked.
+        at: Timestamp,
+        /// The operation.
+        plan: OperationId,
+        /// Why it did.
+        causes: Vec<ReplanCause>,
+        /// What came of it.
+        outcome: ReplanOutcome,
+    },
 }
 
 /// Why bytes are not a fact.
@@ -532,6 +556,8 @@ impl Fact {
             | Self::KeysDefined { .. } => None,
             Self::ShipmentsDefined { at, .. }
             | Self::RoutesGiven { at, .. }
+            | Self::LaneSwitched { at, .. }
+            | Self::RoutesReplanned { at, .. }
             | Self::DeviceSeen { at, .. }
             | Self::CommandDelivered { at, .. }
             | Self::QuarantineResolved { at, .. }

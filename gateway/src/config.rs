@@ -7,6 +7,7 @@
 use crate::ingest::mapping::Mappings;
 use crate::ingest::mapping::config::{MappingConfig, indexed};
 use crate::webhooks::target::Network;
+use firmware_schemas::api::routes::RouteCosts;
 use firmware_schemas::id::TenantId;
 use firmware_schemas::quantity::Metres;
 use serde::{Deserialize, Serialize};
@@ -68,6 +69,8 @@ section! {
         what_if: WhatIf = WhatIf::default(),
         /// Forecasts and replenishment.
         planning: Planning = Planning::default(),
+        /// Routes that are looked for anew.
+        routes: Routes = Routes::default(),
         /// Webhooks.
         webhooks: Webhooks = Webhooks::default(),
     }
@@ -299,6 +302,8 @@ section! {
         late_secs: u64 = 1_800,
         /// How late before it is critical.
         late_critical_secs: u64 = 86_400,
+        /// How likely, in per cent, a shipment on a route must be that late before it is; 1 to 100.
+        late_risk_percent: u32 = 50,
         /// How long a vehicle may stand between two stops of its route.
         standing_secs: u64 = 1_200,
     }
@@ -324,6 +329,34 @@ section! {
         every_secs: u64 = 3_600,
         /// Threads that a run works on, behind everything else; 0 is half of the machine's cores.
         threads: usize = 0,
+    }
+}
+
+/// What the plane does when a vehicle with a route is stranded, a shipment comes to wait, or a lane is closed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Replan {
+    /// Nothing.
+    Off,
+    /// It looks for routes, for a person to give.
+    Propose,
+    /// It looks for routes and gives them.
+    Automatic,
+}
+section! {
+    /// Routes that are looked for anew while vehicles drive.
+    Routes {
+        /// What is done when a vehicle with a route is stranded, a shipment comes to wait, or a lane is closed: `off`,
+        /// `propose` or `automatic`.
+        replan: Replan = Replan::Off,
+        /// How long to look, in seconds: 1 to 60. Another half is for reading, judging and keeping 200 shipments.
+        search_secs: u32 = 4,
+        /// What comes within this is looked into together.
+        wait_secs: u64 = 2,
+        /// When vehicles must be back, in seconds from then.
+        horizon_secs: u32 = 86_400,
+        /// What driving, being late and moving a promised time cost, in minor units.
+        costs: RouteCosts = RouteCosts::default(),
     }
 }
 
@@ -567,6 +600,15 @@ impl Config {
         if let Some(text) = self.webhooks.networks.iter().find(|text| Network::parse(text).is_none()) {
             return wrong("webhooks.networks", &format!("{text:?} is not a network such as 10.1.0.0/16"));
         }
+        if !(1..=60).contains(&self.routes.search_secs) {
+            return wrong("routes.search_secs", "must be 1 to 60");
+        }
+        if !(1..=31 * 86_400).contains(&self.routes.horizon_secs) {
+            return wrong("routes.horizon_secs", "must be 1 s to 31 days");
+        }
+        if !(1..=100).contains(&self.alerts.late_risk_percent) {
+            return wrong("alerts.late_risk_percent", "must be 1 to 100");
+        }
         if !(1..=25).contains(&self.webhooks.timeout_secs) {
             return wrong("webhooks.timeout_secs", "must be 1 to 25");
         }
@@ -629,6 +671,7 @@ impl Config {
             off_lane_land_m,
             late_secs,
             late_critical_secs,
+            late_risk_percent,
             standing_secs,
         } = self.alerts;
         AlertRules {
@@ -639,6 +682,7 @@ impl Config {
             off_lane_land: Metres(off_lane_land_m),
             late_after: Duration::from_secs(late_secs),
             late_critical_after: Duration::from_secs(late_critical_secs),
+            late_risk_percent,
             standing_after: Duration::from_secs(standing_secs),
         }
     }

@@ -15,6 +15,7 @@ mod orders;
 pub mod routes;
 mod supply;
 
+use self::routes::Give;
 use crate::ingest::mapping::{Mapped, MappedFrame, Mappings};
 use bytes::Bytes;
 use firmware_schemas::codec::{self, Encoding, Frame};
@@ -22,10 +23,10 @@ use firmware_schemas::command::{Action, CommandFrame};
 use firmware_schemas::fact::{
     AlertId, AlertSubject, DeviceIdx, Fact, FactError, QuarantineId, RefusedBy, SeriesReading,
 };
-use firmware_schemas::id::{CommandId, DeviceId, OperationId, OrderId, SiteId, SkuId, TenantId, VehicleId};
+use firmware_schemas::id::{CommandId, DeviceId, LaneId, OperationId, OrderId, SiteId, SkuId, TenantId};
 use firmware_schemas::order::{OrderEnd, OrderSpec};
 use firmware_schemas::quantity::Timestamp;
-use firmware_schemas::route::RouteSpec;
+use firmware_schemas::route::{ReplanCause, ReplanOutcome};
 use firmware_schemas::supply::{Decision, OverriddenWeek, ProposalId, ProposalSpec};
 use firmware_schemas::topic::{Channel, Topic, topic};
 use std::collections::{BTreeSet, VecDeque};
@@ -166,15 +167,26 @@ pub enum Request {
         weeks: Vec<OverriddenWeek>,
     },
     /// Give vehicles routes, in place of those that they have.
-    GiveRoutes {
-        /// The operation that found them.
+    GiveRoutes(Box<Give>),
+    /// Keep that the plane looked for routes by itself, and gave none.
+    Replanned {
+        /// The operation.
         plan: OperationId,
-        /// Who.
+        /// Why it did.
+        causes: Vec<ReplanCause>,
+        /// What came of it.
+        outcome: ReplanOutcome,
+    },
+    /// A lane cannot be used, or can again.
+    SwitchLane {
+        /// Which.
+        lane: LaneId,
+        /// Whether it is closed from now on.
+        is_closed: bool,
+        /// Who says so.
         by: Option<String>,
-        /// One for each vehicle.
-        routes: Vec<RouteSpec>,
-        /// Vehicles that are to stop where they can, and have no route any more.
-        stopped: Vec<VehicleId>,
+        /// Why.
+        reason: Option<String>,
     },
     /// Take what was asked for before the twin listened.
     GiveDemand(Vec<GivenDemand>),
@@ -821,7 +833,12 @@ impl<T> Control<T> {
                 self.record(Fact::ForecastOverridden { at: now, site, sku, by, note, weeks }, now)?;
                 Ok(Ok(Reply::Done))
             }
-            Request::GiveRoutes { plan, by, routes, stopped } => self.give_routes(plan, by, routes, stopped, now),
+            Request::GiveRoutes(give) => self.give_routes(*give, now),
+            Request::Replanned { plan, causes, outcome } => {
+                self.record(Fact::RoutesReplanned { at: now, plan, causes, outcome }, now)?;
+                Ok(Ok(Reply::Done))
+            }
+            Request::SwitchLane { lane, is_closed, by, reason } => self.switch_lane(lane, is_closed, by, reason, now),
             Request::GiveDemand(given) => {
                 for GivenDemand { site, sku, from, weeks } in given {
                     self.record(Fact::DemandGiven { site, sku, from, weeks }, now)?;

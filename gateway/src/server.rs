@@ -18,6 +18,7 @@ use crate::planning::Planner;
 use crate::ports::{Bus, Clock};
 use crate::readings::{FeedParts, Readings, StopFeed};
 use crate::recover::{RecoverError, journal_disk, recover_from};
+use crate::routes::replanner::Replanner;
 use crate::runtime::{Parts, Plane, PlaneError, RuntimeConfig};
 use crate::webhooks::{WEBHOOKS_FOLDER, WebhookOpenError, WebhookRunner, Webhooks};
 use crate::what_if::shelf::WHAT_IF_FOLDER;
@@ -114,6 +115,7 @@ pub struct Server {
     plane: Plane,
     experiments: Runner,
     planning: crate::planning::Runner,
+    replanning: crate::routes::replanner::Runner,
     requests: mpsc::Sender<Asked>,
     webhooks: WebhookRunner,
     stop_feed: Option<StopFeed>,
@@ -184,6 +186,13 @@ impl Server {
         let webhooks = open_webhooks(config, recovered.journal.reader(), published.clone())?;
         let limits = Limits { cors_origins: config.http.cors_origins.clone(), ..Limits::default() };
         let planner = Planner::new((&config.planning).into(), published.clone(), clock.clone(), requests.clone());
+        let replanner = Replanner::new(
+            (&config.routes).into(),
+            published.clone(),
+            clock.clone(),
+            requests.clone(),
+            what_if.clone(),
+        );
         let asking = requests.clone();
         let app = App {
             tenant: tenant.clone(),
@@ -237,6 +246,7 @@ impl Server {
         let plane = Plane::start(parts, runtime_config(config))?;
         let experiments = what_if.start().map_err(StartError::Thread)?;
         let planning = planner.start().map_err(StartError::Thread)?;
+        let replanning = replanner.start().map_err(StartError::Thread)?;
         let webhooks = webhooks.start().map_err(StartError::Thread)?;
         let stop_feed = readings.start_feed(feed_parts)?;
         let (stop_http, stopped) = watch::channel(false);
@@ -250,6 +260,7 @@ impl Server {
             plane,
             experiments,
             planning,
+            replanning,
             requests: asking,
             webhooks,
             stop_feed,
@@ -298,12 +309,13 @@ impl Server {
     /// Stops in order: no new messages, what was taken is made durable and acknowledged, the twin is saved,
     /// HTTP ends.
     pub async fn stop(self) -> Result<(), PlaneError> {
-        let Self { plane, experiments, planning, webhooks, stop_feed, mqtt, http, stop_http, .. } = self;
+        let Self { plane, experiments, planning, replanning, webhooks, stop_feed, mqtt, http, stop_http, .. } = self;
         // The plane first: what it took is made durable, and its acknowledgements wait at the broker's door.
         let result = tokio::task::spawn_blocking(move || {
             let result = plane.stop();
             experiments.stop();
             planning.stop();
+            replanning.stop();
             webhooks.stop();
             // Then its readings, as far as they are taken within a moment.
             if let Some(stop) = stop_feed {

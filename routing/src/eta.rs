@@ -14,6 +14,7 @@
 //! distribution of the errors, of those to come the asked share falls inside, as long as they are like those seen.
 
 use crate::LatLon;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::collections::VecDeque;
 
@@ -124,7 +125,7 @@ const REMEMBERED: usize = 64;
 const ENOUGH: usize = 8;
 
 /// The last observations, and their median.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 struct Recent {
     values: VecDeque<f64>,
     median: f64,
@@ -145,7 +146,7 @@ impl Recent {
 
 /// How much longer lanes take than it is written, by class of vehicle, lane and hour of the day: medians of the last
 /// that was seen. What was seen too rarely falls back to the lane at all hours, then to the class.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Speeds {
     seen: BTreeMap<(u32, Option<u32>, Option<u8>), Recent>,
     row_of: BTreeMap<(u32, u32), u32>,
@@ -156,7 +157,7 @@ pub struct Speeds {
 }
 
 /// The ratios of a class and lane, ready to be looked up.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Row {
     hours: [f32; 24],
     class: u32,
@@ -292,7 +293,7 @@ const HORIZONS_SECS: [f64; 5] = [600.0, 1_800.0, 3_600.0, 14_400.0, 86_400.0];
 const ERRORS: usize = 2_000;
 
 /// How wrong forecasts were: shares of the remaining time, by how long that was.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Misses {
     coverage: f64,
     recent: [VecDeque<f64>; HORIZONS_SECS.len() + 1],
@@ -302,6 +303,17 @@ pub struct Misses {
 
 /// Bounds where too little was seen: half to twice the time.
 const UNKNOWN: (f64, f64) = (-0.5, 1.0);
+
+/// Shares by which it is later, and how likely more than that is where too little was seen: one in ten beyond either
+/// of the [`UNKNOWN`] bounds, straight lines between.
+const UNKNOWN_TAIL: [(f64, f64); 5] = [(-1.0, 1.0), (-0.5, 0.9), (0.0, 0.5), (1.0, 0.1), (2.0, 0.0)];
+
+impl Default for Misses {
+    /// Intervals that hold eight in ten: one in ten comes before, one after.
+    fn default() -> Self {
+        Self::new(0.8)
+    }
+}
 
 impl Misses {
     /// Intervals that hold this share of what comes, 0.5 to 0.99.
@@ -345,6 +357,24 @@ impl Misses {
         let (below, above) = self.bounds[Self::horizon(forecast_secs)];
         let scale = forecast_secs.max(1.0);
         ((forecast_secs + below * scale).max(0.0), (forecast_secs + above * scale).max(0.0))
+    }
+
+    /// How likely it is that more than `limit_secs` pass where `forecast_secs` are forecast, 0 to 1: of n errors seen
+    /// at this horizon the share that is greater, with half an error counted on either side, since the next may be
+    /// beyond all of them. O(n).
+    pub fn later_than(&self, forecast_secs: f64, limit_secs: f64) -> f64 {
+        let horizon = Self::horizon(forecast_secs);
+        let share = (limit_secs - forecast_secs) / forecast_secs.max(1.0);
+        if self.bounds[horizon] != UNKNOWN {
+            let seen = &self.recent[horizon];
+            let above = seen.iter().filter(|error| **error > share).count();
+            return (above as f64 + 0.5) / (seen.len() as f64 + 1.0);
+        }
+        let line = UNKNOWN_TAIL.windows(2).find(|pair| share < pair[1].0);
+        line.map_or(0.0, |pair| {
+            let ((from, high), (to, low)) = (pair[0], pair[1]);
+            if share <= from { high } else { high + (low - high) * (share - from) / (to - from) }
+        })
     }
 }
 
@@ -501,6 +531,36 @@ mod tests {
         assert_eq!(misses.interval(1_000.0), (500.0, 2_000.0));
         misses.learn(1_000.0, 1_100.0);
         assert_eq!(misses.interval(1_000.0), (1_100.0, 1_100.0));
+    }
+
+    #[test]
+    fn how_likely_it_is_later_follows_what_was_seen() {
+        let mut misses = Misses::default();
+        let unknown = [(0.0, 1.0), (500.0, 0.9), (1_000.0, 0.5), (1_500.0, 0.3), (2_000.0, 0.1), (3_000.0, 0.0)];
+        for (limit, likely) in unknown {
+            assert!((misses.later_than(1_000.0, limit) - likely).abs() < 1e-12, "{limit}");
+        }
+        // From a tenth early to nine tenths late, evenly.
+        misses.learn_all(&(0..1_000).map(|i| (1_000.0, 900.0 + f64::from(i))).collect::<Vec<_>>());
+        for (limit, likely) in [(800.0, 1.0), (1_150.0, 0.75), (1_400.0, 0.5), (2_000.0, 0.0)] {
+            assert!((misses.later_than(1_000.0, limit) - likely).abs() < 2e-3, "{limit}");
+        }
+    }
+
+    #[test]
+    fn what_was_learnt_is_the_same_after_it_was_written_and_read() {
+        let (mut speeds, mut misses) = (Speeds::default(), Misses::default());
+        for i in 0..300_u32 {
+            speeds.learn(i % 2, i % 5, (i % 24) as u8, 600.0, 500.0 + f64::from(i));
+            misses.learn(600.0, 500.0 + f64::from(i));
+        }
+        // JSON has no keys of three parts, so as pairs; the twin writes postcard.
+        let read: Misses = serde_json::from_str(&serde_json::to_string(&misses).expect("text")).expect("the same");
+        assert_eq!(read, misses);
+        let seen: Vec<_> = speeds.seen.iter().collect();
+        let read: Vec<((u32, Option<u32>, Option<u8>), Recent)> =
+            serde_json::from_str(&serde_json::to_string(&seen).expect("text")).expect("the same");
+        assert_eq!(read.into_iter().collect::<BTreeMap<_, _>>(), speeds.seen);
     }
 
     proptest! {

@@ -769,7 +769,9 @@ fn is_so(request: &Request, twin: &Twin) -> bool {
         }
         Request::OverrideForecast { .. } => !twin.supply.overrides.is_empty(),
         Request::GiveDemand(_) => !twin.demand.is_empty(),
-        Request::GiveRoutes { routes, .. } => routes.iter().all(|route| twin.routes.contains_key(&route.vehicle)),
+        Request::GiveRoutes(give) => give.routes.iter().all(|route| twin.routes.contains_key(&route.vehicle)),
+        Request::Replanned { plan, .. } => twin.replans.values().any(|it| it.plan == *plan),
+        Request::SwitchLane { lane, is_closed, .. } => twin.closed_lanes.contains_key(lane) == *is_closed,
     }
 }
 

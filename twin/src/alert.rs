@@ -27,6 +27,8 @@ pub struct AlertRules {
     pub late_after: Duration,
     /// How late a shipment may be before it is critical.
     pub late_critical_after: Duration,
+    /// How likely, in per cent, a shipment on a route must be that late to count before it is.
+    pub late_risk_percent: u32,
     /// How long a vehicle may stand between two stops of its route.
     pub standing_after: Duration,
 }
@@ -41,6 +43,7 @@ impl Default for AlertRules {
             off_lane_land: Metres(30_000),
             late_after: Duration::from_secs(1_800),
             late_critical_after: Duration::from_secs(24 * 3_600),
+            late_risk_percent: 50,
             standing_after: Duration::from_secs(1_200),
         }
     }
@@ -281,10 +284,17 @@ fn late(
         let severity = if overdue > rules.late_critical_after { Severity::Critical } else { Severity::Watch };
         return finding(severity, format!("due {}, now {} late", to_the_second(due_at), spelled(overdue)));
     }
-    if let Some(expected_at) = state.expected_by_route(id, now) {
-        let expected_late = expected_at.since(due_at);
-        let message = || format!("due {}, expected about {} late", to_the_second(due_at), spelled(expected_late));
-        return if expected_late > rules.late_after { finding(Severity::Watch, message()) } else { None };
+    if let Some(expected) = state.expected_by_route(id, now) {
+        let risk = 100.0 * state.later_than(expected, due_at.saturating_add(rules.late_after), now);
+        // What is raised stays until it is clearly better: a forecast goes up and down.
+        let is_open = state.open_alerts.contains_key(&AlertSubject::Late { shipment: id.clone() });
+        let percent = f64::from(rules.late_risk_percent) * if is_open { 0.75 } else { 1.0 };
+        let message = || {
+            let expected_late = spelled(expected.at.since(due_at));
+            let (due_at, after) = (to_the_second(due_at), spelled(rules.late_after));
+            format!("due {due_at}, expected about {expected_late} late; more than {after} late at {risk:.0} %")
+        };
+        return if risk >= percent.max(0.5) { finding(Severity::Watch, message()) } else { None };
     }
     // What is left of the lane, at its usual speed from where the vehicle is.
     let vehicle = &state.vehicles[state.vehicle_by_id.get(shipment.vehicle.as_ref()?)?.at()];

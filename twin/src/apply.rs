@@ -266,7 +266,7 @@ impl Twin {
                 let record =
                     CommandRecord { device: device.0, frame: command.clone(), delivered_at: None, answer: None };
                 self.commands.insert(command.command.clone(), record);
-                self.route_commanded(&command.command);
+                self.route_commanded(&command.command, command.issued_at);
             }
             Fact::CommandDelivered { command, at } => {
                 if let Some(record) = self.commands.get_mut(command) {
@@ -275,7 +275,7 @@ impl Twin {
             }
             Fact::CommandAnswered { device, received_at, answer } => {
                 self.hear(seq, *device, *received_at, None, touched)?;
-                self.route_answered(answer, touched);
+                self.route_answered(answer, *received_at, touched);
                 if let Some(record) = self.commands.get_mut(&answer.command) {
                     record.answer = Some(answer.clone());
                     if let Action::Deliver { order, .. } = &record.frame.action {
@@ -361,6 +361,11 @@ impl Twin {
             Fact::RoutesGiven { at, plan, routes, stopped, by: _ } => {
                 self.give_routes(seq, *at, plan, routes, stopped, touched)?;
             }
+            Fact::LaneSwitched { at, lane, is_closed, by, reason } => {
+                let by = (by.as_deref(), reason.as_deref());
+                self.switch_lane(seq, *at, lane, *is_closed, by, touched)?;
+            }
+            Fact::RoutesReplanned { at, plan, causes, outcome } => self.replanned(seq, *at, plan, causes, *outcome),
             Fact::KeysDefined { gtins, glns } => {
                 for GtinSpec { sku, gtin } in gtins {
                     let sku = self.sku_named(seq, sku)?;

@@ -4,10 +4,11 @@
 //! goes out. Goods count as on board once the vehicle has said that it will take them.
 
 use crate::apply::{Dangling, Touched, dangling};
+use crate::expected::Leg;
 use crate::state::Twin;
 use firmware_schemas::command::Action;
 use firmware_schemas::fact::DeviceIdx;
-use firmware_schemas::id::{CommandId, OperationId, ShipmentId, SiteId, VehicleId};
+use firmware_schemas::id::{CommandId, OperationId, ShipmentId, VehicleId};
 use firmware_schemas::quantity::{Position, Timestamp};
 use firmware_schemas::route::{RouteSpec, RouteStopSpec};
 use firmware_schemas::telemetry::{AckFrame, Outcome};
@@ -18,11 +19,10 @@ use std::time::Duration;
 
 /// Every command of a route has an id that begins so.
 const COMMAND: &str = "rt-";
+/// Who would be earlier at the next stop than this waits where it stands.
+const EARLY: Duration = Duration::from_secs(300);
 /// A vehicle that is farther from where it was has moved.
 const MOVED_M: u64 = 200;
-/// How much longer roads are than great circles, and the speed of a vehicle that has none, in metres an hour.
-const DETOUR: f64 = 1.3;
-const SPEED_M_PER_H: u32 = 60_000;
 
 /// The route of a vehicle.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,12 +45,21 @@ pub struct RouteState {
     pub trouble: Option<Arc<str>>,
     /// Where the vehicle last was that is not where it was before, and when.
     pub moved: Option<(Position, Timestamp)>,
+    /// The leg that it is to drive now.
+    pub leg: Option<Leg>,
+    /// What was forecast for each stop when the route was given, in seconds.
+    pub said_secs: Arc<Vec<u64>>,
 }
 
 impl RouteState {
     /// True when there is nothing more to do.
     pub fn is_over(&self) -> bool {
         self.to_come().is_empty()
+    }
+
+    /// True when the vehicle is told to go to its next stop, and nothing is wrong with that.
+    pub fn is_under_way(&self) -> bool {
+        self.command.is_some() && self.trouble.is_none() && !self.is_over()
     }
 
     /// The stops that are not done.
@@ -98,8 +107,14 @@ impl Twin {
                 command: None,
                 trouble: None,
                 moved: self.vehicles[index.at()].fix.as_ref().map(|fix| (fix.position, at)),
+                leg: None,
+                said_secs: Arc::default(),
             };
             self.routes.insert(route.vehicle.clone(), state);
+            let said = self.expected_at_stops(&route.vehicle, at).iter().map(|it| it.at.since(at).as_secs()).collect();
+            if let Some(state) = self.routes.get_mut(&route.vehicle) {
+                state.said_secs = Arc::new(said);
+            }
             touched.push(Touched::Vehicle(index));
         }
         Ok(())
@@ -126,12 +141,21 @@ impl Twin {
         }
     }
 
-    /// What is to be said next to the vehicle of a route, if it waits for that.
-    pub fn next_command(&self, route: &RouteState) -> Option<(CommandId, Action)> {
+    /// What is to be said next to a vehicle with a route, if it waits for that. One that stands at a site leaves it when
+    /// that brings it to its next stop in time: what was promised is neither late nor early.
+    pub fn next_command(&self, vehicle: &VehicleId, now: Timestamp) -> Option<(DeviceIdx, CommandId, Action)> {
+        let route = self.routes.get(vehicle)?;
         if route.command.is_some() || route.trouble.is_some() {
             return None;
         }
-        let site = route.to_come().first()?.site.clone();
+        let stop = route.to_come().first()?;
+        let expected_at = self.expected_at_stops(vehicle, now).first()?.at;
+        let state = &self.vehicles[self.vehicle_by_id.get(vehicle)?.at()];
+        let stands = state.fix.as_ref().is_some_and(|fix| fix.site.is_some());
+        if stands && stop.arrive_at.since(expected_at) > EARLY {
+            return None;
+        }
+        let site = stop.site.clone();
         let before = (route.done as usize).checked_sub(1).and_then(|at| route.stops.get(at));
         let here = |id: &&ShipmentId| self.shipments.get(*id).is_some_and(|it| it.arrived_at.is_none());
         let shipments: Vec<ShipmentId> = before.iter().flat_map(|stop| &stop.load).filter(here).cloned().collect();
@@ -140,40 +164,47 @@ impl Twin {
         } else {
             Action::Carry { shipments, to: site, lane: None }
         };
-        Some((route.command_id()?, action))
+        Some((route.device, route.command_id()?, action))
     }
 
     /// A command was given: it may be one of a route.
-    pub(crate) fn route_commanded(&mut self, id: &CommandId) {
+    pub(crate) fn route_commanded(&mut self, id: &CommandId, at: Timestamp) {
         if !id.as_str().starts_with(COMMAND) {
             return;
         }
         let waits = |route: &RouteState| route.command.is_none() && route.command_id().as_ref() == Some(id);
         let vehicle = self.routes.iter().find(|(_, route)| waits(route)).map(|(vehicle, _)| vehicle.clone());
-        if let Some(route) = vehicle.and_then(|vehicle| self.routes.get_mut(&vehicle)) {
+        let Some(vehicle) = vehicle else { return };
+        let leg = self.leg_begun(&vehicle, at);
+        if let Some(route) = self.routes.get_mut(&vehicle) {
             route.command = Some(id.clone());
+            route.leg = leg;
         }
     }
 
     /// A device answered a command: a vehicle may have taken goods in, or may be where it was to go.
-    pub(crate) fn route_answered(&mut self, answer: &AckFrame, touched: &mut Vec<Touched>) {
+    pub(crate) fn route_answered(&mut self, answer: &AckFrame, at: Timestamp, touched: &mut Vec<Touched>) {
         let id = &answer.command;
         if !id.as_str().starts_with(COMMAND) {
             return;
         }
-        let known = self.routes.iter().find(|(_, route)| route.command.as_ref() == Some(id));
-        let Some(vehicle) = known.map(|(vehicle, _)| vehicle.clone()) else { return };
+        // It has them whatever was decided since it was told to take them.
         if answer.outcome != Outcome::Rejected
-            && let Some(Action::Carry { shipments, .. }) = self.commands.get(id).map(|record| &record.frame.action)
+            && let Some((vehicle, shipments)) = self.carried_by(id)
         {
-            for shipment in shipments.clone() {
+            for shipment in shipments {
                 self.take_on_board(&vehicle, &shipment, touched);
             }
         }
+        let known = self.routes.iter().find(|(_, route)| route.command.as_ref() == Some(id));
+        let Some(vehicle) = known.map(|(vehicle, _)| vehicle.clone()) else { return };
         let Some(route) = self.routes.get_mut(&vehicle) else { return };
+        let mut driven = None;
         match answer.outcome {
             Outcome::Accepted => {}
             Outcome::Done => {
+                let said = route.said_secs.get(route.done as usize).map(|secs| (route.given_at, *secs));
+                driven = route.leg.take().map(|leg| (leg, said));
                 route.done += 1;
                 route.command = None;
             }
@@ -182,7 +213,31 @@ impl Twin {
                     Some(Arc::from(answer.reason.as_deref().unwrap_or("it will not, and does not say why")));
             }
         }
+        if let Some((leg, said)) = driven {
+            self.leg_driven(&vehicle, leg, said, at);
+        }
         touched.extend(self.vehicle_by_id.get(&vehicle).map(|at| Touched::Vehicle(*at)));
+    }
+
+    /// What a command of a route told which vehicle to take along.
+    fn carried_by(&self, id: &CommandId) -> Option<(VehicleId, Vec<ShipmentId>)> {
+        let record = self.commands.get(id)?;
+        let Action::Carry { shipments, .. } = &record.frame.action else { return None };
+        let vehicle = self.devices.get(record.device as usize)?.vehicle?;
+        Some((self.vehicles[vehicle.at()].spec.vehicle.clone(), shipments.clone()))
+    }
+
+    /// What is in a vehicle, and what it was told to take where it stands and has not said yet that it will.
+    pub fn on_board(&self, vehicle: &VehicleId) -> Vec<ShipmentId> {
+        let Some(index) = self.vehicle_by_id.get(vehicle) else { return Vec::new() };
+        let mut on_board: Vec<ShipmentId> = self.vehicles[index.at()].shipments.iter().cloned().collect();
+        let told = self.routes.get(vehicle).filter(|route| route.is_under_way());
+        let left = told.and_then(|route| route.stops.get((route.done as usize).checked_sub(1)?));
+        let waits = |id: &&ShipmentId| {
+            self.shipments.get(*id).is_some_and(|it| it.arrived_at.is_none() && it.vehicle.is_none())
+        };
+        on_board.extend(left.iter().flat_map(|stop| &stop.load).filter(waits).cloned());
+        on_board
     }
 
     fn take_on_board(&mut self, vehicle: &VehicleId, shipment: &ShipmentId, touched: &mut Vec<Touched>) {
@@ -202,47 +257,9 @@ impl Twin {
             route.moved = Some((position, at));
         }
     }
-
-    /// When a vehicle will be at its stops to come: from where it was last seen to the next, and then as planned.
-    pub fn expected_at_stops(&self, vehicle: &VehicleId, now: Timestamp) -> Vec<Timestamp> {
-        let (Some(route), Some(at)) = (self.routes.get(vehicle), self.vehicle_by_id.get(vehicle)) else {
-            return Vec::new();
-        };
-        let state = &self.vehicles[at.at()];
-        let Some(first) = route.to_come().first() else { return Vec::new() };
-        let next = match &state.fix {
-            Some(fix) if fix.site.as_ref() == Some(&first.site) => now.min(first.arrive_at).max(fix.at),
-            Some(fix) => {
-                let way = self.position_of(&first.site).map_or(0, |there| metres(fix.position, there)) as f64 * DETOUR;
-                let speed = Some(state.spec.speed_m_per_h).filter(|speed| *speed > 0).unwrap_or(SPEED_M_PER_H);
-                now.saturating_add(Duration::from_secs((way * 3_600.0 / f64::from(speed)) as u64))
-            }
-            None => first.arrive_at.max(now),
-        };
-        let mut expected = Vec::with_capacity(route.to_come().len());
-        expected.push(next);
-        for pair in route.to_come().windows(2) {
-            let [from, to] = pair else { continue };
-            let last = expected.last().copied().unwrap_or(next);
-            expected.push(last.saturating_add(to.arrive_at.since(from.arrive_at)));
-        }
-        expected
-    }
-
-    /// When a shipment that a vehicle was told to bring will be there.
-    pub fn expected_by_route(&self, shipment: &ShipmentId, now: Timestamp) -> Option<Timestamp> {
-        let vehicle = self.routed.get(shipment)?;
-        let stops = self.routes.get(vehicle)?.to_come();
-        let at = stops.iter().position(|stop| stop.unload.contains(shipment))?;
-        self.expected_at_stops(vehicle, now).get(at).copied()
-    }
-
-    fn position_of(&self, site: &SiteId) -> Option<Position> {
-        self.site_by_id.get(site).map(|at| self.sites[at.at()].spec.position)
-    }
 }
 
-fn metres(a: Position, b: Position) -> u64 {
+pub(crate) fn metres(a: Position, b: Position) -> u64 {
     let point = |at: Position| LatLon { lat: at.lat(), lon: at.lon() };
     routing::distance_m(point(a), point(b))
 }

@@ -4,7 +4,9 @@
 //! Everything that grows with the stream has a bound, stated at its field.
 
 use crate::demand_book::DemandBooks;
+use crate::expected::Learnt;
 use crate::order::Orders;
+use crate::replan::{ClosedLane, ReplanRecord};
 use crate::route::RouteState;
 use crate::structure::Structure;
 use crate::supply::Supply;
@@ -15,8 +17,9 @@ use firmware_schemas::gs1::{Gln, Gtin};
 use firmware_schemas::id::{CommandId, DeviceId, LaneId, MetricName, OrderId, ShipmentId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{DeviceKind, LaneSpec, MetricKind, NetworkSpec, SiteSpec, SkuSpec, VehicleSpec};
 use firmware_schemas::quantity::{Pieces, Position, Seconds, Timestamp};
+use firmware_schemas::route::ReplanCause;
 use firmware_schemas::telemetry::{AckFrame, BirthFrame, GoodsLine, Quality, StatusFrame, Value};
-use imbl::{OrdMap, Vector};
+use imbl::{OrdMap, OrdSet, Vector};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -563,6 +566,14 @@ pub struct Twin {
     pub routes: OrdMap<VehicleId, RouteState>,
     /// Which vehicle is to bring a shipment.
     pub routed: OrdMap<ShipmentId, VehicleId>,
+    /// How long ways take, and how wrong forecasts were, from routes that were driven.
+    pub learnt: Arc<Learnt>,
+    /// Lanes that cannot be used.
+    pub closed_lanes: OrdMap<LaneId, ClosedLane>,
+    /// Routes that the plane looked for by itself, by the record that says so; at most [`crate::replan::REPLANS_MAX`].
+    pub replans: OrdMap<u64, ReplanRecord>,
+    /// Causes that were looked into, as long as they last.
+    pub looked_into: OrdSet<ReplanCause>,
     /// The graph and what is computed from it; not state, so not kept.
     #[serde(skip)]
     pub structure: Arc<Structure>,

@@ -1,8 +1,9 @@
 //! Routes of the day over HTTP: what is asked for, and what is proposed.
 
-use crate::id::{OperationId, ShipmentId, SiteId, VehicleId};
+use crate::id::{LaneId, OperationId, ShipmentId, SiteId, VehicleId};
 use crate::network::TemperatureClass;
 use crate::quantity::{Grams, Metres, MinorUnits, Position, Seconds, Timestamp};
+use crate::route::{ReplanCause, ReplanOutcome};
 use alloc::string::String;
 use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
@@ -28,6 +29,10 @@ pub struct RoutesRequest {
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(length(max = 10_000)))]
     pub shipments: Vec<ShipmentId>,
+    /// Begin with the routes that vehicles have: where a vehicle is on its way to it goes, what it has on board it
+    /// brings, and a promised time that moves costs `costs.moved_per_hour_minor`.
+    #[serde(default)]
+    pub repair: bool,
     /// Work that the twin does not know of.
     #[serde(default)]
     #[cfg_attr(feature = "schema", schemars(length(max = 10_000)))]
@@ -56,6 +61,26 @@ pub struct RoutesRequest {
     /// Of the search's random numbers.
     #[serde(default)]
     pub seed: u64,
+}
+
+impl Default for RoutesRequest {
+    fn default() -> Self {
+        Self {
+            vehicles: Vec::new(),
+            homes: Vec::new(),
+            without: Vec::new(),
+            shipments: Vec::new(),
+            repair: false,
+            jobs: Vec::new(),
+            costs: RouteCosts::default(),
+            ways: Ways::default(),
+            return_home: yes(),
+            horizon_secs: a_day(),
+            search_secs: some_seconds(),
+            iterations: None,
+            seed: 0,
+        }
+    }
 }
 
 /// Goods to be taken from one site to another.
@@ -102,11 +127,22 @@ pub struct RouteCosts {
     pub per_hour_minor: u32,
     /// Of an hour that a shipment is late.
     pub late_per_hour_minor: u32,
+    /// Of an hour by which a promised time moves, either way; when routes are repaired.
+    pub moved_per_hour_minor: u32,
+    /// So far it may move for nothing, in seconds.
+    pub moved_free_secs: u32,
 }
 
 impl Default for RouteCosts {
     fn default() -> Self {
-        Self { vehicle_minor: 4_000, per_km_minor: 60, per_hour_minor: 2_500, late_per_hour_minor: 2_000 }
+        Self {
+            vehicle_minor: 4_000,
+            per_km_minor: 60,
+            per_hour_minor: 2_500,
+            late_per_hour_minor: 2_000,
+            moved_per_hour_minor: 3_000,
+            moved_free_secs: 900,
+        }
     }
 }
 
@@ -171,6 +207,23 @@ shape! {
         shipments: Vec<RoutedView>,
         /// Steps of the search.
         iterations: u64,
+        /// What was promised before, and what of it moves; of routes that repair others.
+        repair: Option<RepairView>,
+    }
+}
+shape! {
+    /// What became of promised times.
+    RepairView {
+        /// Shipments that had one and are still brought.
+        promised: u32,
+        /// Of them, those that come earlier or later by more than `costs.moved_free_secs`.
+        moved: u32,
+        /// The farthest that one moves.
+        moved_most_secs: Seconds,
+        /// Shipments that had one, and are not brought any more.
+        broken: u32,
+        /// Vehicles that have nothing to do any more.
+        idle: Vec<VehicleId>,
     }
 }
 shape! {
@@ -190,8 +243,23 @@ shape! {
         load_max_g: Grams,
         /// What it can carry.
         capacity_g: Grams,
+        /// Where in the route that it has this one goes on; of routes that repair others.
+        goes_on: Option<RoutePoint>,
         /// Where it goes, in order.
         stops: Vec<RouteStopView>,
+    }
+}
+shape! {
+    /// How far a vehicle was when its route was repaired.
+    RoutePoint {
+        /// The operation that found the route that it had.
+        plan: OperationId,
+        /// How many stops of that were done.
+        done: u32,
+        /// Whether it was on its way to the next.
+        under_way: bool,
+        /// Whether all that was to come stays as it was, so that nothing is to be told to the vehicle.
+        unchanged: bool,
     }
 }
 shape! {
@@ -224,7 +292,10 @@ shape! {
         due_at: Option<Timestamp>,
         /// How much later that is.
         late_secs: Seconds,
-        /// Its mass over the way from where it is to where it goes, times a factor of the vehicle's kind, well to wheel.
+        /// When it was promised by the route that it was in; of routes that repair others.
+        promised_at: Option<Timestamp>,
+        /// Its share of what the route emits, well to wheel: by mass and direct way (ISO 14083). The shares of a route add
+        /// up to the gram.
         co2e_g: u64,
     }
 }
@@ -285,6 +356,10 @@ shape! {
         planned_at: Timestamp,
         /// When it is expected, from where it is now; `null` once it is done.
         expected_at: Option<Timestamp>,
+        /// One in ten comes before, as far as such forecasts were wrong until now.
+        earliest_at: Option<Timestamp>,
+        /// One in ten comes after.
+        latest_at: Option<Timestamp>,
         /// What it takes in.
         load: Vec<ShipmentId>,
         /// What it hands over.
@@ -308,6 +383,44 @@ choice! {
         OnBoard,
         /// It fits in a vehicle by itself, and beside the rest no room or time is left.
         NoRoom,
+    }
+}
+shape! {
+    /// Routes that the plane looked for by itself.
+    ReplanView {
+        /// The operation; its routes are at `/v1/routes/{plan}`.
+        plan: OperationId,
+        /// When it had looked.
+        at: Timestamp,
+        /// Why it did.
+        causes: Vec<ReplanCause>,
+        /// What came of it.
+        outcome: ReplanOutcome,
+    }
+}
+/// Closes a lane, or opens it again.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(default, deny_unknown_fields)]
+pub struct LaneSwitch {
+    /// Who says so.
+    #[cfg_attr(feature = "schema", schemars(length(max = 200)))]
+    pub by: Option<String>,
+    /// Why.
+    #[cfg_attr(feature = "schema", schemars(length(max = 1_000)))]
+    pub reason: Option<String>,
+}
+shape! {
+    /// A lane that is closed.
+    ClosedLaneView {
+        /// Which.
+        lane: LaneId,
+        /// Since when.
+        closed_at: Timestamp,
+        /// Who closed it.
+        by: Option<String>,
+        /// Why.
+        reason: Option<String>,
     }
 }
 shape! {

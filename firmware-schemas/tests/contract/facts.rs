@@ -509,6 +509,27 @@ fn supply_samples() -> Vec<Fact> {
             }],
             stopped: vec![id("truck-13")],
         },
+        Fact::LaneSwitched {
+            at: time(5),
+            lane: id("LANE-1"),
+            is_closed: true,
+            by: by.clone(),
+            reason: Some("snow".to_owned()),
+        },
+        Fact::LaneSwitched { at: time(6), lane: id("LANE-1"), is_closed: false, by: None, reason: None },
+        Fact::RoutesReplanned {
+            at: time(6),
+            plan: id("replan-7"),
+            causes: vec![
+                ReplanCause::Stranded { vehicle: id("truck-12"), alert: AlertId(4) },
+                ReplanCause::Waits { shipment: id("SH-4") },
+                ReplanCause::LaneClosed { lane: id("LANE-1"), record: 9 },
+            ],
+            outcome: ReplanOutcome::Given,
+        },
+        replanned(ReplanOutcome::Proposed),
+        replanned(ReplanOutcome::Unchanged),
+        replanned(ReplanOutcome::Failed),
         Fact::KeysDefined {
             gtins: vec![
                 GtinSpec { sku: id("SKU-1"), gtin: "9521234543213".parse().unwrap() },
@@ -525,6 +546,10 @@ fn supply_samples() -> Vec<Fact> {
             weeks: vec![week(Some(Pieces(20))), week(None)],
         },
     ]
+}
+
+fn replanned(outcome: ReplanOutcome) -> Fact {
+    Fact::RoutesReplanned { at: time(6), plan: id("replan-8"), causes: Vec::new(), outcome }
 }
 
 fn variant(fact: &Fact) -> String {

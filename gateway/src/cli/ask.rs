@@ -1,4 +1,4 @@
-//! A running gateway, asked over HTTP by `order`, `stock`, `replenish` and `forecast`.
+//! A running gateway, asked over HTTP by `order`, `stock`, `replenish`, `forecast` and `route`.
 
 use super::{Configured, Failure};
 use anyhow::anyhow;
@@ -136,11 +136,11 @@ impl Gateway {
     /// Prints a list as JSON, or as a table of these columns: a heading and a JSON pointer each.
     pub(crate) fn print_list(&self, items: &[Json], columns: &[(&str, &str)]) -> Result<(), Failure> {
         let all = Json::Array(items.to_vec());
-        self.print(&all, |_| table(items, columns))
+        self.print(&all, |_| listed(items, columns))
     }
 }
 
-fn table(items: &[Json], columns: &[(&str, &str)]) -> String {
+fn listed(items: &[Json], columns: &[(&str, &str)]) -> String {
     let cell = |item: &Json, pointer: &str| match item.pointer(pointer) {
         None | Some(Json::Null) => "–".to_owned(),
         Some(Json::String(text)) => text.clone(),
@@ -150,11 +150,17 @@ fn table(items: &[Json], columns: &[(&str, &str)]) -> String {
         },
         Some(other) => other.to_string(),
     };
-    let head: Vec<String> = columns.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let head: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let rows = items.iter().map(|item| columns.iter().map(|(_, pointer)| cell(item, pointer)).collect());
-    let rows: Vec<Vec<String>> = std::iter::once(head).chain(rows).collect();
+    table(&head, rows.collect())
+}
+
+/// Columns as wide as what is in them.
+pub(crate) fn table(head: &[&str], rows: Vec<Vec<String>>) -> String {
+    let rows: Vec<Vec<String>> =
+        std::iter::once(head.iter().map(|name| (*name).to_owned()).collect()).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: Vec<usize> = (0..columns.len()).map(width).collect();
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let mut text = String::new();
     for row in rows {
         let padded: Vec<String> = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}")).collect();

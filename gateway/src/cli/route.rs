@@ -1,4 +1,6 @@
-//! `portolan route …`: vehicle routing from a file, with no gateway.
+//! `portolan route …`: vehicle routing from a file, with no gateway; and the routes of a running one (`live`).
+
+mod live;
 
 use super::{Configured, Ended, Failure, ask};
 use anyhow::{Context, anyhow};
@@ -37,6 +39,17 @@ pub(crate) enum Command {
         #[arg(long, short, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Look for routes of a running gateway's vehicles for what waits.
+    Plan(live::PlanFlags),
+    /// Show routes that were found by their id, or those that vehicles are on.
+    Show {
+        /// The id of the operation that found them; when left out, the routes that were given.
+        id: Option<String>,
+        #[command(flatten)]
+        at: ask::At,
+    },
+    /// Give vehicles the routes that were found.
+    Dispatch(live::DispatchFlags),
 }
 
 #[derive(Args)]
@@ -104,6 +117,9 @@ pub(crate) fn run(configured: &Configured, command: &Command) -> Ended {
             let plan = load_plan(&loaded, plan)?;
             write(&loaded, &plan, out)
         }
+        Command::Plan(flags) => live::plan(configured, flags),
+        Command::Show { id, at } => live::show(configured, id.as_deref(), at),
+        Command::Dispatch(flags) => live::dispatch(configured, flags),
     }
 }
 

@@ -5,29 +5,32 @@
 //! twin, RoutesRequest ─▶ Day (what stands for what) ─▶ routing::search ─▶ routing::check ─▶ RoutesView
 //! ```
 //!
+//! Routes that are given are begun anew when a vehicle fails, a shipment comes or a lane closes (`replanner`), from
+//! where vehicles are on those that they have (`repair`).
+//!
 //! Time is in seconds from the moment planned for, distance in metres, money in thousandths of a minor unit.
 
+pub mod dispatch;
+mod fleet;
+mod repair;
+pub mod replanner;
+mod view;
 mod ways;
 
+use self::fleet::{check_numbers, job, loads, vehicle, vehicles};
+use self::repair::Begun;
+use self::ways::{Places, SPEED_M_PER_H};
 use ::twin::Twin;
-use ::twin::state::{ShipmentState, SiteIdx};
+use ::twin::route::RouteState;
+use ::twin::state::SiteIdx;
 use firmware_schemas::api::Fault;
-use firmware_schemas::api::routes::{
-    RouteStopView, RouteView, RoutedView, RoutesRequest, RoutesView, UnservedReason, UnservedView,
-};
-use firmware_schemas::id::{OperationId, ShipmentId, SiteId, VehicleId};
-use firmware_schemas::network::{Mode, TemperatureClass, VehicleKind};
-use firmware_schemas::quantity::{Grams, Metres, MinorUnits, Position, Seconds, Timestamp};
-use routing::check;
-use routing::plan::{Part, Plan, Route, Visit};
-use routing::problem::{
-    Job, JobRules, Problem, Rules, Soft, Spec, SpeedProfile, Stop, Task, Terminal, Vehicle, VehicleRules, Window,
-};
+use firmware_schemas::api::routes::{RouteCosts, RoutesRequest, RoutesView};
+use firmware_schemas::id::{OperationId, ShipmentId, VehicleId};
+use firmware_schemas::network::{TemperatureClass, VehicleKind};
+use firmware_schemas::quantity::{Position, Timestamp};
+use routing::problem::{Problem, Rules, Spec, SpeedProfile, Terminal};
 use routing::search::{self, Settings, Tick};
-use sim::situation::carbon;
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
-use ways::{Places, SPEED_M_PER_H};
 
 /// Money in the problem is in so many parts of a minor unit.
 const PARTS: i64 = 1_000;
@@ -57,14 +60,19 @@ struct Load {
     prize_minor: Option<i64>,
     /// The vehicle that has it, by index among those that are used.
     on_board: Option<usize>,
+    /// When it is promised by the route that it is in, if that is repaired.
+    promised_at: Option<Timestamp>,
 }
 
 #[derive(Clone, Debug)]
 struct Truck {
     id: VehicleId,
     kind: VehicleKind,
+    temperature: TemperatureClass,
     position: Position,
     capacity_g: u64,
+    /// The route that it is on, if that is repaired.
+    begun: Option<Begun>,
 }
 
 /// A day to be planned: a problem, and what its numbers stand for.
@@ -78,6 +86,9 @@ pub struct Day {
     trucks: Vec<Truck>,
     loads: Vec<Load>,
     stuck: Vec<ShipmentId>,
+    costs: RouteCosts,
+    /// How many shipments were promised, if routes are repaired.
+    promised: Option<usize>,
     search_for: Duration,
     settings: Settings,
 }
@@ -123,9 +134,11 @@ impl Day {
             let position = state.fix.as_ref().map(|fix| fix.position);
             let position = position.or_else(|| home.map(|home| twin.sites[home.at()].spec.position));
             let position = position.unwrap_or_else(|| unreachable!("vehicles that are nowhere are not chosen"));
+            // Who was told to go gets there, whatever lane has been closed since.
+            let route = twin.routes.get(&state.spec.vehicle).filter(|_| request.repair);
             let start = match stands.copied().or(home.filter(|_| state.fix.is_none())) {
-                Some(site) => places.site(twin, site),
-                None => places.point(position),
+                Some(site) if !route.is_some_and(RouteState::is_under_way) => places.site(twin, site),
+                _ => places.point(position),
             };
             let end = match home.filter(|_| request.return_home) {
                 Some(home) => Terminal::Location(places.site(twin, home)),
@@ -136,8 +149,10 @@ impl Day {
             trucks.push(Truck {
                 id: state.spec.vehicle.clone(),
                 kind: state.spec.kind,
+                temperature: state.spec.temperature,
                 position,
                 capacity_g: state.spec.capacity_g.0,
+                begun: None,
             });
         }
         let mut speeds: Vec<u32> = Vec::new();
@@ -153,13 +168,18 @@ impl Day {
             }
         }
         let jobs = loads.iter().map(|load| job(load, &places, request, now)).collect();
+        let given = if request.repair { repair::given(twin, &loads, &mut trucks) } else { Vec::new() };
+        let promised = request.repair.then(|| {
+            let stuck = stuck.iter().filter(|id| repair::promised_at(twin, id).is_some()).count();
+            stuck + loads.iter().filter(|load| load.promised_at.is_some()).count()
+        });
         let spec = Spec {
             travel: places.travel(twin, request.ways),
             n_dimensions: 1,
             depots: Vec::new(),
             vehicles: fleet,
             jobs,
-            given: Vec::new(),
+            given,
             rules: Rules { speeds: speeds.into_iter().map(SpeedProfile::constant).collect(), ..Rules::default() },
         };
         let problem = Problem::new(spec).map_err(|refusals| {
@@ -174,6 +194,8 @@ impl Day {
             trucks,
             loads,
             stuck,
+            costs: request.costs,
+            promised,
             search_for: Duration::from_secs(request.search_secs.into()),
             settings: Settings { seed: request.seed, iterations: request.iterations, ..Settings::default() },
         })
@@ -209,337 +231,5 @@ impl Day {
             return Ok(None);
         }
         self.view(id, &outcome.plan, outcome.iterations).map(Some)
-    }
-
-    fn view(&self, id: OperationId, plan: &Plan, iterations: u64) -> Result<RoutesView, String> {
-        let totals = check::check(&self.problem, plan).map_err(|violations| format!("{violations:?}"))?;
-        let mut routes = Vec::new();
-        let mut shipments = Vec::new();
-        for route in &plan.routes {
-            let schedule = check::schedule(&self.problem, route).map_err(|violation| format!("{violation:?}"))?;
-            routes.push(self.route(route, &schedule));
-            for (visit, times) in route.visits.iter().zip(&schedule.stops) {
-                if visit.part != Part::Pickup {
-                    shipments.push(self.routed(route.vehicle, visit.job, times.begin));
-                }
-            }
-        }
-        shipments.sort_by(|a, b| a.shipment.cmp(&b.shipment));
-        let must = plan.unserved.iter().filter(|job| self.loads[**job].prize_minor.is_none()).count() as i64 * MUST;
-        let why = check::reasons(&self.problem, plan);
-        let mut unserved: Vec<UnservedView> = plan
-            .unserved
-            .iter()
-            .zip(&why)
-            .map(|(job, why)| UnservedView { shipment: self.loads[*job].id.clone(), reason: reason(why) })
-            .collect();
-        let stuck = self.stuck.iter().cloned();
-        unserved.extend(stuck.map(|shipment| UnservedView { shipment, reason: UnservedReason::OnBoard }));
-        Ok(RoutesView {
-            id,
-            at: self.at,
-            revision: self.revision,
-            currency: self.currency.clone(),
-            cost_minor: MinorUnits((totals.cost - must) / PARTS),
-            distance_m: Metres(totals.distance as u64),
-            duration_secs: Seconds(totals.duration as u64),
-            co2e_g: shipments.iter().map(|it| it.co2e_g).sum(),
-            routes,
-            unserved,
-            shipments,
-            iterations,
-        })
-    }
-
-    fn time(&self, secs: i64) -> Timestamp {
-        self.at.saturating_add(Duration::from_secs(secs.max(0) as u64))
-    }
-
-    fn route(&self, route: &Route, schedule: &check::Schedule) -> RouteView {
-        let travel = self.problem.travel();
-        let vehicle = &self.problem.vehicles()[route.vehicle];
-        let truck = &self.trucks[route.vehicle];
-        let mut here = match vehicle.start {
-            Terminal::Location(location) => location,
-            Terminal::Depot(_) | Terminal::Open => unreachable!("days have neither depots nor open starts"),
-        };
-        let mut distance = 0;
-        let is_from_start = |visit: &&Visit| visit.part == Part::Service;
-        let mut on_board: u64 =
-            route.visits.iter().filter(is_from_start).map(|visit| self.loads[visit.job].mass_g).sum();
-        let mut load_max = on_board;
-        let mut stops: Vec<(usize, RouteStopView)> = Vec::new();
-        for (visit, times) in route.visits.iter().zip(&schedule.stops) {
-            let (place, load) = (self.place_of(visit), &self.loads[visit.job]);
-            distance += travel.distance(here, place);
-            here = place;
-            if stops.last().is_none_or(|(last, _)| *last != place) {
-                let stop = RouteStopView {
-                    site: self.places.name(place),
-                    arrive_at: self.time(times.arrival),
-                    leave_at: self.time(times.leave),
-                    load: Vec::new(),
-                    unload: Vec::new(),
-                };
-                stops.push((place, stop));
-            }
-            let Some((_, stop)) = stops.last_mut() else { continue };
-            stop.leave_at = self.time(times.leave);
-            if visit.part == Part::Pickup {
-                stop.load.push(load.id.clone());
-                on_board += load.mass_g;
-            } else {
-                stop.unload.push(load.id.clone());
-                on_board -= load.mass_g;
-            }
-            load_max = load_max.max(on_board);
-        }
-        if let Terminal::Location(end) = vehicle.end {
-            distance += travel.distance(here, end);
-        }
-        RouteView {
-            vehicle: truck.id.clone(),
-            from: truck.position,
-            leave_at: self.time(schedule.departure),
-            end_at: self.time(schedule.end),
-            distance_m: Metres(distance as u64),
-            load_max_g: Grams(load_max),
-            capacity_g: Grams(truck.capacity_g),
-            stops: stops.into_iter().map(|(_, stop)| stop).collect(),
-        }
-    }
-
-    fn place_of(&self, visit: &Visit) -> usize {
-        match &self.problem.jobs()[visit.job].task {
-            Task::Delivery(stop) | Task::Pickup(stop) => stop.location,
-            Task::Shipment { pickup, .. } if visit.part == Part::Pickup => pickup.location,
-            Task::Shipment { delivery, .. } => delivery.location,
-        }
-    }
-
-    fn routed(&self, vehicle: usize, job: usize, arrival: i64) -> RoutedView {
-        let (truck, load) = (&self.trucks[vehicle], &self.loads[job]);
-        let arrive_at = self.time(arrival);
-        let to = self.place_of(&Visit { job, part: Part::Delivery });
-        let from = match &self.problem.jobs()[job].task {
-            Task::Shipment { pickup, .. } => pickup.location,
-            Task::Delivery(_) | Task::Pickup(_) => match self.problem.vehicles()[vehicle].start {
-                Terminal::Location(start) => start,
-                Terminal::Depot(_) | Terminal::Open => to,
-            },
-        };
-        let tonne_km = load.mass_g as f64 / 1e6 * self.problem.travel().distance(from, to) as f64 / 1e3;
-        let factor = match truck.kind {
-            VehicleKind::Van => carbon::VAN.grams_per_tonne_km,
-            _ => carbon::of(Mode::Road, load.temperature),
-        };
-        RoutedView {
-            shipment: load.id.clone(),
-            vehicle: truck.id.clone(),
-            to: self.places.name(to),
-            arrive_at,
-            due_at: load.due_at,
-            late_secs: Seconds(load.due_at.map_or(0, |due| arrive_at.since(due).as_secs())),
-            co2e_g: (tonne_km * factor) as u64,
-        }
-    }
-}
-
-fn reason(why: &check::Reason) -> UnservedReason {
-    use check::Reason;
-    match why {
-        Reason::Skills => UnservedReason::NoTemperature,
-        Reason::TooBig => UnservedReason::TooHeavy,
-        Reason::Impossible(_) => UnservedReason::NoTime,
-        Reason::NoRoom(_) => UnservedReason::NoRoom,
-        Reason::NotWorthIt { .. } => UnservedReason::NotWorthIt,
-        Reason::Overlooked { .. } | Reason::NotExamined => UnservedReason::Overlooked,
-    }
-}
-
-fn check_numbers(request: &RoutesRequest, faults: &mut Vec<Fault>) {
-    let mut within = |pointer: &str, value: u64, least: u64, most: u64| {
-        if !(least..=most).contains(&value) {
-            faults.push(at(pointer, format!("{value} is not within {least} to {most}")));
-        }
-    };
-    within("/horizon_secs", request.horizon_secs.into(), 1, 31 * 86_400);
-    within("/search_secs", request.search_secs.into(), 1, 600);
-    within("/iterations", request.iterations.unwrap_or(1), 1, u64::MAX);
-    for (i, job) in request.jobs.iter().enumerate() {
-        within(&format!("/jobs/{i}/service_secs"), job.service_secs.into(), 0, 86_400);
-        within(&format!("/jobs/{i}/mass_g"), job.mass_g.0, 0, 1_000_000_000_000);
-        let prize = job.prize_minor.map_or(0, |it| it.0.clamp(-1, MUST / PARTS + 1));
-        within(&format!("/jobs/{i}/prize_minor"), u64::try_from(prize).unwrap_or(u64::MAX), 0, (MUST / PARTS) as u64);
-    }
-}
-
-/// Vehicles that may be used, by index, and shipments in those that may not.
-fn vehicles(twin: &Twin, request: &RoutesRequest, faults: &mut Vec<Fault>) -> (Vec<usize>, Vec<ShipmentId>) {
-    let mut named = |list: &str, ids: &[VehicleId]| -> BTreeSet<VehicleId> {
-        for (i, id) in ids.iter().enumerate() {
-            match twin.vehicle_by_id.get(id).map(|at| &twin.vehicles[at.at()].spec) {
-                None => faults.push(at(&format!("/{list}/{i}"), format!("there is no vehicle {id:?}"))),
-                Some(spec) if spec.mode != Mode::Road => {
-                    faults.push(at(&format!("/{list}/{i}"), format!("{id:?} does not go by road")));
-                }
-                Some(_) => {}
-            }
-        }
-        ids.iter().cloned().collect()
-    };
-    let (wanted, without) = (named("vehicles", &request.vehicles), named("without", &request.without));
-    for (i, home) in request.homes.iter().enumerate() {
-        if twin.site_by_id.get(home).is_none() {
-            faults.push(at(&format!("/homes/{i}"), format!("there is no site {home:?}")));
-        }
-    }
-    let homes: BTreeSet<&SiteId> = request.homes.iter().collect();
-    let (mut chosen, mut stuck) = (Vec::new(), Vec::new());
-    for (index, state) in twin.vehicles.iter().enumerate() {
-        let spec = &state.spec;
-        if without.contains(&spec.vehicle) {
-            stuck.extend(state.shipments.iter().cloned());
-        } else if spec.mode == Mode::Road
-            && (state.fix.is_some() || twin.site_by_id.contains_key(&spec.home))
-            && (wanted.is_empty() || wanted.contains(&spec.vehicle))
-            && (homes.is_empty() || homes.contains(&spec.home))
-        {
-            chosen.push(index);
-        }
-    }
-    (chosen, stuck)
-}
-
-/// What waits, what is on board, and what is asked for besides.
-fn loads(twin: &Twin, request: &RoutesRequest, chosen: &[usize], faults: &mut Vec<Fault>) -> Vec<Load> {
-    let waits = |state: &ShipmentState| state.arrived_at.is_none() && state.vehicle.is_none() && state.lane.is_none();
-    for (i, id) in request.shipments.iter().enumerate() {
-        let why = match twin.shipments.get(id) {
-            None => "there is no such shipment",
-            Some(state) if state.arrived_at.is_some() => "it has arrived",
-            Some(state) if !waits(state) => "it is on its way",
-            Some(_) => continue,
-        };
-        faults.push(at(&format!("/shipments/{i}"), format!("{id:?}: {why}")));
-    }
-    let wanted: BTreeSet<&ShipmentId> = request.shipments.iter().collect();
-    let of = |id: &ShipmentId, state: &ShipmentState, on_board| {
-        let (mut mass_g, mut temperature) = (0_u64, TemperatureClass::Dry);
-        for line in state.lines.iter() {
-            let Some(sku) = twin.sku_by_id.get(&line.sku).map(|at| &twin.skus[at.at()]) else { continue };
-            mass_g = mass_g.saturating_add(sku.mass_g.0.saturating_mul(line.pieces.0.max(0) as u64));
-            temperature = temperature.max(sku.temperature);
-        }
-        Load {
-            id: id.clone(),
-            from: state.from,
-            to: state.to,
-            mass_g,
-            temperature,
-            not_before: None,
-            due_at: state.due_at,
-            service_secs: UNLOADING_SECS,
-            prize_minor: None,
-            on_board,
-        }
-    };
-    let mut loads: Vec<Load> = twin
-        .shipments
-        .iter()
-        .filter(|(id, state)| waits(state) && (wanted.is_empty() || wanted.contains(*id)))
-        .map(|(id, state)| of(id, state, None))
-        .collect();
-    for (number, index) in chosen.iter().enumerate() {
-        let carried = twin.vehicles[*index].shipments.iter();
-        loads.extend(carried.filter_map(|id| Some(of(id, twin.shipments.get(id)?, Some(number)))));
-    }
-    let mut ids: BTreeMap<ShipmentId, ()> = loads.iter().map(|load| (load.id.clone(), ())).collect();
-    for (i, job) in request.jobs.iter().enumerate() {
-        if twin.shipments.contains_key(&job.id) || ids.insert(job.id.clone(), ()).is_some() {
-            faults.push(at(&format!("/jobs/{i}/id"), format!("{:?} is taken", job.id)));
-        }
-        let mut site = |field: &str, id: &SiteId| {
-            let known = twin.site_by_id.get(id).copied();
-            if known.is_none() {
-                faults.push(at(&format!("/jobs/{i}/{field}"), format!("there is no site {id:?}")));
-            }
-            known
-        };
-        let (from, to) = (site("from", &job.from), site("to", &job.to));
-        let (Some(from), Some(to)) = (from, to) else { continue };
-        if from == to {
-            faults.push(at(&format!("/jobs/{i}/to"), "it is there already".into()));
-        }
-        loads.push(Load {
-            id: job.id.clone(),
-            from,
-            to,
-            mass_g: job.mass_g.0,
-            temperature: job.temperature,
-            not_before: job.not_before,
-            due_at: job.due_at,
-            service_secs: job.service_secs.into(),
-            prize_minor: job.prize_minor.map(|it| it.0),
-            on_board: None,
-        });
-    }
-    loads
-}
-
-fn vehicle(
-    spec: &firmware_schemas::network::VehicleSpec,
-    number: u32,
-    start: usize,
-    end: Terminal,
-    request: &RoutesRequest,
-) -> Vehicle {
-    let classes = [TemperatureClass::Dry, TemperatureClass::Chilled, TemperatureClass::Frozen];
-    let kept = classes.into_iter().filter(|class| *class <= spec.temperature).map(|class| class as u32);
-    let costs = &request.costs;
-    Vehicle {
-        count: 1,
-        capacity: vec![i64::try_from(spec.capacity_g.0).unwrap_or(i64::MAX).min(routing::problem::MAX_AMOUNT)],
-        start: Terminal::Location(start),
-        end,
-        fixed_cost: i64::from(costs.vehicle_minor) * PARTS,
-        // A kilometre's cost in minor units is a metre's in thousandths.
-        distance_cost: costs.per_km_minor.into(),
-        time_cost: (i64::from(costs.per_hour_minor) * PARTS + 1_800) / 3_600,
-        shift: Window { start: 0, end: request.horizon_secs.into() },
-        max_distance: None,
-        max_duration: None,
-        skills: kept.chain([VEHICLE_SKILL + number]).collect(),
-        rules: VehicleRules::default(),
-    }
-}
-
-fn job(load: &Load, places: &Places, request: &RoutesRequest, now: Timestamp) -> Job {
-    let always = vec![Window { start: 0, end: request.horizon_secs.into() }];
-    let secs_from_now = |at: Timestamp| i64::try_from(at.since(now).as_secs()).unwrap_or(i64::MAX);
-    let soft = load.due_at.map(|due| Soft {
-        window: Window { start: 0, end: secs_from_now(due).min(routing::problem::MAX_TIME) },
-        early_cost: 0,
-        late_cost: (i64::from(request.costs.late_per_hour_minor) * PARTS + 1_800) / 3_600,
-    });
-    let delivery = Stop { location: places.of(load.to), windows: always.clone(), service: load.service_secs };
-    let mut skills = vec![load.temperature as u32];
-    let (task, rules) = match load.on_board {
-        Some(number) => {
-            skills.push(VEHICLE_SKILL + number as u32);
-            (Task::Delivery(delivery), JobRules { soft, ..JobRules::default() })
-        }
-        None => {
-            let pickup = Stop { location: places.of(load.from), windows: always, service: LOADING_SECS };
-            (Task::Shipment { pickup, delivery }, JobRules { soft_delivery: soft, ..JobRules::default() })
-        }
-    };
-    Job {
-        task,
-        amount: vec![i64::try_from(load.mass_g).unwrap_or(i64::MAX).min(routing::problem::MAX_AMOUNT)],
-        skills,
-        release: load.not_before.map_or(0, secs_from_now).clamp(0, routing::problem::MAX_TIME),
-        prize: Some(load.prize_minor.map_or(MUST, |it| it.saturating_mul(PARTS).clamp(0, MUST))),
-        rules,
     }
 }

@@ -3,15 +3,17 @@
 use ::twin::Twin;
 use ::twin::state::SiteIdx;
 use firmware_schemas::api::routes::Ways;
-use firmware_schemas::id::SiteId;
-use firmware_schemas::network::Mode;
+use firmware_schemas::id::{LaneId, SiteId};
+use firmware_schemas::network::{LaneSpec, Mode};
 use firmware_schemas::quantity::Position;
-use routing::problem::{MAX_ENTRY, Travel};
-use routing::{Arc, LaneGraph, LatLon, distance_m};
+use routing::problem::{MAX_ENTRY, NO_WAY, Travel};
+use routing::{Arc, LaneGraph, LatLon, ShortestTree, distance_m};
 use std::collections::BTreeMap;
 
 /// The speed that durations are written for; vehicles with another have a share of it.
 pub(super) const SPEED_M_PER_H: u32 = 60_000;
+/// What the name of the other direction of a two-way lane ends with.
+const BACK: &str = "~back";
 /// How much longer roads are than great circles, in thousandths (Ballou, Rahardja, Sakai 2002 measured 1.2 to 1.5).
 const DETOUR: u64 = 1_300;
 
@@ -62,32 +64,52 @@ impl Places {
     pub(super) fn travel(&self, twin: &Twin, ways: Ways) -> Travel {
         let n = self.at.len();
         let mut distance = vec![0; n * n];
-        let roads = match ways {
-            Ways::Lanes => roads(twin),
-            Ways::Straight => None,
+        let (roads, all) = match ways {
+            Ways::Lanes if twin.closed_lanes.is_empty() => (roads(twin, false), None),
+            Ways::Lanes => (roads(twin, false), roads(twin, true)),
+            Ways::Straight => (None, None),
         };
         for from in 0..n {
-            let tree = match (&roads, self.site[from]) {
-                (Some(roads), Some(site)) => Some(roads.shortest_from(site.0)),
-                _ => None,
-            };
+            let site = self.site[from];
+            let (open, all) = (tree(roads.as_ref(), site), tree(all.as_ref(), site));
             for to in (0..n).filter(|to| *to != from) {
-                let along = tree.as_ref().zip(self.site[to]).and_then(|(tree, site)| tree.total(site.0));
+                let along = |tree: &Option<ShortestTree<'_>>| {
+                    tree.as_ref().zip(self.site[to]).and_then(|(tree, site)| tree.total(site.0))
+                };
                 let straight = || distance_m(self.at[from], self.at[to]) * DETOUR / 1_000;
-                let metres = along.unwrap_or_else(straight);
-                distance[from * n + to] = i64::try_from(metres).unwrap_or(MAX_ENTRY).min(MAX_ENTRY);
+                distance[from * n + to] = match (along(&open), along(&all)) {
+                    (Some(metres), _) => i64::try_from(metres).unwrap_or(MAX_ENTRY).min(MAX_ENTRY),
+                    // Only closed lanes join them.
+                    (None, Some(_)) => NO_WAY,
+                    (None, None) => i64::try_from(straight()).unwrap_or(MAX_ENTRY).min(MAX_ENTRY),
+                };
             }
         }
-        let secs = |metres: &i64| (metres * 3_600 + i64::from(SPEED_M_PER_H) - 1) / i64::from(SPEED_M_PER_H);
+        let secs = |metres: &i64| match *metres {
+            NO_WAY => NO_WAY,
+            metres => (metres * 3_600 + i64::from(SPEED_M_PER_H) - 1) / i64::from(SPEED_M_PER_H),
+        };
         let duration = distance.iter().map(secs).collect();
         Travel::Matrix { n, distance, duration: Some(duration) }
     }
 }
 
-/// Lanes on the road, which can be driven either way.
-fn roads(twin: &Twin) -> Option<LaneGraph> {
+fn tree(roads: Option<&LaneGraph>, site: Option<SiteIdx>) -> Option<ShortestTree<'_>> {
+    roads.zip(site).map(|(roads, site)| roads.shortest_from(site.0))
+}
+
+/// Whether a lane is closed, or the same one the other way: a road that is closed is closed both ways.
+fn is_closed(twin: &Twin, lane: &LaneId) -> bool {
+    let name = lane.as_str();
+    let other = name.strip_suffix(BACK).map_or_else(|| format!("{name}{BACK}"), str::to_owned);
+    twin.closed_lanes.keys().any(|closed| closed == lane || closed.as_str() == other)
+}
+
+/// Lanes on the road, which can be driven either way; those that are closed only if they are asked for.
+fn roads(twin: &Twin, closed_too: bool) -> Option<LaneGraph> {
     let mut arcs = Vec::new();
-    for lane in twin.lanes.iter().filter(|lane| lane.mode == Mode::Road) {
+    let is_open = |lane: &&LaneSpec| closed_too || !is_closed(twin, &lane.lane);
+    for lane in twin.lanes.iter().filter(|lane| lane.mode == Mode::Road).filter(is_open) {
         let (Some(from), Some(to)) = (twin.site_by_id.get(&lane.from), twin.site_by_id.get(&lane.to)) else { continue };
         let weight = lane.distance_m.0;
         arcs.push(Arc { from: from.0, to: to.0, weight });

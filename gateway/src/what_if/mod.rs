@@ -243,8 +243,8 @@ struct State {
     stopping: bool,
     /// How many have ended since the start, succeeded, failed, and cancelled.
     ended: BTreeMap<OperationState, u64>,
-    /// When the one under way began.
-    running_since: Option<Timestamp>,
+    /// When those under way began, at most one of each queue.
+    running_since: BTreeMap<u64, Timestamp>,
 }
 
 /// How many operations there are, for metrics.
@@ -256,7 +256,7 @@ pub struct Census {
     pub ended: BTreeMap<OperationState, u64>,
     /// How many wait.
     pub waiting: usize,
-    /// For how long one is under way; zero if none is.
+    /// For how long the oldest is under way; zero if none is.
     pub running_for: Duration,
 }
 
@@ -286,18 +286,33 @@ enum Done {
     Routes,
 }
 
-/// A thread that runs experiments, until it is stopped.
+/// The threads that run experiments and look for routes, until they are stopped.
 pub struct Runner {
     what_if: Arc<WhatIf>,
-    thread: JoinHandle<()>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+/// What a thread does: vehicles do not wait until an experiment is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Line {
+    Routes,
+    Experiments,
+}
+
+impl Line {
+    fn takes(self, job: &Job) -> bool {
+        matches!(job.what, What::Route(_)) == (self == Self::Routes)
+    }
 }
 
 impl Runner {
     /// Calls off what is under way, and waits for the thread. What was not done is seen as failed after a restart.
     pub fn stop(self) {
         self.what_if.close();
-        if self.thread.join().is_err() {
-            warn!("the thread of what-if experiments panicked");
+        for thread in self.threads {
+            if thread.join().is_err() {
+                warn!("a thread of what-if experiments panicked");
+            }
         }
     }
 }
@@ -331,17 +346,20 @@ impl WhatIf {
         Ok(Arc::new(what_if))
     }
 
-    /// Starts the thread that runs what is asked for.
+    /// Starts the threads that run what is asked for: one for routes, and one for all else.
     pub fn start(self: &Arc<Self>) -> io::Result<Runner> {
-        let what_if = self.clone();
-        let thread = std::thread::Builder::new().name("what-if".into()).spawn(move || {
-            // The threads that it starts are as nice as it is.
-            if let Err(error) = rustix::process::nice(NICE) {
-                warn!(%error, "what-if experiments run with the priority of everything else");
-            }
-            what_if.run();
-        })?;
-        Ok(Runner { what_if: self.clone(), thread })
+        let mut threads = Vec::new();
+        for (name, line, nice) in [("what-if", Line::Experiments, NICE), ("routes", Line::Routes, 0)] {
+            let what_if = self.clone();
+            threads.push(std::thread::Builder::new().name(name.into()).spawn(move || {
+                // The threads that it starts are as nice as it is.
+                if let Err(error) = rustix::process::nice(nice) {
+                    warn!(%error, "what-if experiments run with the priority of everything else");
+                }
+                what_if.run(line);
+            })?);
+        }
+        Ok(Runner { what_if: self.clone(), threads })
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -394,11 +412,7 @@ impl WhatIf {
         state.numbers.insert(id, number);
         let sender = watch::Sender::new(view.clone());
         state.operations.insert(number, Operation { request, view: sender, stop, head: None });
-        match job.what {
-            // Vehicles wait for it.
-            What::Route(_) => state.queue.push_front((number, job)),
-            What::Simulate { .. } => state.queue.push_back((number, job)),
-        }
+        state.queue.push_back((number, job));
         drop(state);
         self.work.notify_all();
         Ok(view)
@@ -549,7 +563,7 @@ impl WhatIf {
         for operation in state.operations.values() {
             *kept.entry(operation.view.borrow().state).or_default() += 1;
         }
-        let running_for = state.running_since.map(|since| now.since(since)).unwrap_or_default();
+        let running_for = state.running_since.values().map(|since| now.since(*since)).max().unwrap_or_default();
         Census { kept, ended: state.ended.clone(), waiting: state.queue.len(), running_for }
     }
 
@@ -595,10 +609,10 @@ impl WhatIf {
         self.closed.send_replace(true);
     }
 
-    fn run(&self) {
-        while let Some((number, job)) = self.next_job() {
+    fn run(&self, line: Line) {
+        while let Some((number, job)) = self.next_job(line) {
             let started_at = self.sources.clock.now();
-            self.state().running_since = Some(started_at);
+            self.state().running_since.insert(number, started_at);
             self.change(number, |view| {
                 view.state = OperationState::Running;
                 view.started_at = Some(started_at);
@@ -636,13 +650,14 @@ impl WhatIf {
         }
     }
 
-    fn next_job(&self) -> Option<(u64, Job)> {
+    fn next_job(&self, line: Line) -> Option<(u64, Job)> {
         let mut state = self.state();
         loop {
             if state.stopping {
                 return None;
             }
-            if let Some(job) = state.queue.pop_front() {
+            let mine = state.queue.iter().position(|(_, job)| line.takes(job));
+            if let Some(job) = mine.and_then(|at| state.queue.remove(at)) {
                 return Some(job);
             }
             state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
@@ -738,9 +753,7 @@ impl WhatIf {
         }
         let mut state = self.state();
         *state.ended.entry(record.view.state).or_default() += 1;
-        if record.view.started_at.is_some() {
-            state.running_since = None;
-        }
+        state.running_since.remove(&number);
         if let Some(operation) = state.operations.get_mut(&number) {
             operation.head = record.head;
             operation.view.send_replace(record.view);

@@ -2,6 +2,7 @@
 #![allow(clippy::disallowed_methods)]
 
 mod availability;
+mod brunel;
 mod eta;
 mod forecast;
 mod guaranteed_service;
@@ -12,6 +13,7 @@ mod network;
 mod orders;
 mod pipeline;
 mod plan;
+mod replan;
 mod restart;
 mod routes;
 mod routes_scale;
@@ -157,6 +159,18 @@ pub const BENCHES: &[Bench] = &[
         what: "gaps to best known plans of open routing instances after 10 and 30 s on one core",
         needs: "bench/routing of the shared data, or --data with bks.csv; --n: seeds; --peers: PyVRP, HGS-CVRP, VROOM, OR-Tools (tests/peers/routing.sh)",
         run: routes::run,
+    },
+    Bench {
+        name: "replan",
+        what: "seconds for a repair of 200 shipments on the road, and promised times that move",
+        needs: "nothing; --n: shipments",
+        run: replan::run,
+    },
+    Bench {
+        name: "brunel",
+        what: "cost and carbon of a day of real orders beside the plants, ports and carriers they had",
+        needs: "data/network/brunel of the shared data, or --data",
+        run: brunel::run,
     },
     Bench {
         name: "eta",

@@ -6,6 +6,7 @@ mod orders;
 mod plane;
 mod problems;
 mod reads;
+mod replans;
 mod replenishment;
 mod routes;
 mod serving;

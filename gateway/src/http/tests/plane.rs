@@ -1,6 +1,7 @@
 //! A gateway for the tests of HTTP: the real control loop, journal and store, one after the other instead of
 //! on threads, and a clock that stands.
 
+use crate::config::Replan;
 use crate::control::{Control, ControlConfig, Effect, Event, Reply, RequestError};
 use crate::disk::Folder;
 use crate::http::stream::Hub;
@@ -10,6 +11,7 @@ use crate::journal::test_folder::TestFolder;
 use crate::journal::{Journal, JournalConfig, JournalReader};
 use crate::planning::Planner;
 use crate::ports::Clock;
+use crate::routes::replanner::{self, Replanner};
 use crate::store::{EmbeddedStore, Point, Store, StoreConfig, Upkeep};
 use crate::webhooks::Webhooks;
 use crate::what_if::{Settings, Sources, WhatIf};
@@ -25,6 +27,7 @@ use bytes::Bytes;
 use firmware_schemas::fact::{Fact, SeriesId};
 use firmware_schemas::id::TenantId;
 use firmware_schemas::quantity::Timestamp;
+use firmware_schemas::route::ReplanOutcome;
 use firmware_schemas::view::Delta;
 use serde_json::Value as Json;
 use std::borrow::Cow;
@@ -78,6 +81,7 @@ pub(super) struct Plane {
     pub(super) planner: Arc<Planner>,
     /// Nothing is sent.
     pub(super) webhooks: Arc<Webhooks>,
+    requests: mpsc::Sender<Asked>,
     tenant: TenantId,
     _folder: TestFolder,
 }
@@ -203,6 +207,7 @@ impl Plane {
             Arc::new(Folder::open(folder.path().join("what-if")).unwrap()),
         )
         .unwrap();
+        let asking = requests.clone();
         let planner = Planner::new(
             crate::planning::Settings { every: None, threads: 2 },
             published.clone(),
@@ -241,6 +246,7 @@ impl Plane {
             what_if,
             planner,
             webhooks,
+            requests: asking,
             tenant,
             _folder: folder,
         });
@@ -361,6 +367,17 @@ impl Plane {
     pub(super) async fn plan(&self) {
         let planner = self.planner.clone();
         tokio::task::spawn_blocking(move || planner.run_once()).await.unwrap();
+    }
+}
+
+impl Plane {
+    /// One look at what makes routes wrong, and what came of it.
+    pub(super) async fn replan(&self, replan: Replan) -> Option<ReplanOutcome> {
+        let settings =
+            replanner::Settings { replan, iterations: Some(300), ..(&crate::config::Routes::default()).into() };
+        let (published, clock) = (self.published.clone(), self.clock.clone());
+        let replanner = Replanner::new(settings, published, clock, self.requests.clone(), self.what_if.clone());
+        tokio::task::spawn_blocking(move || replanner.look().unwrap()).await.unwrap()
     }
 }
 
