@@ -11,6 +11,7 @@ use super::{Outcome, Progress, Settings, Tick};
 use crate::plan::{Part, Plan, Route};
 use crate::problem::{NO_WAY, Problem};
 use drive::{Driver, Price, RELOAD};
+use std::collections::HashMap;
 
 /// Iterations between two questions to the caller.
 const ASK: u64 = 8;
@@ -30,7 +31,21 @@ struct Tour {
     frozen: usize,
     departed: Option<i64>,
     price: Price,
+    /// Another for every change.
+    version: u64,
 }
+
+/// The cheapest place of a job in a route, or that none adds less than so much.
+enum Known {
+    Place { added: i64, items: Vec<u32>, price: Price },
+    NoneBelow(i64),
+}
+
+/// Places of a job in a route that are driven at most.
+const MOST_TRIED: usize = 400;
+
+/// The most places remembered; then all are forgotten.
+const MOST_KNOWN: usize = 50_000;
 
 #[derive(Clone)]
 struct State {
@@ -50,6 +65,9 @@ struct Search<'p> {
     until_blink: usize,
     leaves: Vec<i64>,
     settings: &'p Settings,
+    /// By job and version of a route; routes without a stop have versions by vehicle.
+    known: HashMap<(usize, u64), Known>,
+    versions: u64,
 }
 
 /// Where a job goes in.
@@ -145,6 +163,8 @@ impl<'p> Search<'p> {
             driver,
             problem,
             settings,
+            known: HashMap::new(),
+            versions: 0,
         };
         search.penalty = search.penalties();
         search
@@ -202,12 +222,18 @@ impl<'p> Search<'p> {
             }
             let price = price.unwrap_or(Price::broken(g.departure));
             state.cost += price.cost;
-            let tour = Tour { vehicle: g.vehicle, items, frozen: g.frozen, departed: g.departure, price };
+            let version = self.version();
+            let tour = Tour { vehicle: g.vehicle, items, frozen: g.frozen, departed: g.departure, price, version };
             state.tours.push(tour);
         }
         state.absent = (0..served.len()).filter(|&j| !served[j]).collect();
         self.recreate(&mut state);
         state
+    }
+
+    fn version(&mut self) -> u64 {
+        self.versions += 1;
+        self.versions
     }
 
     /// Takes strings of jobs out around a random one; now and then a whole route.
@@ -258,8 +284,9 @@ impl<'p> Search<'p> {
     }
 
     /// Takes jobs out, as far as nothing of them is frozen, and prices the routes they were in.
-    fn remove(&self, state: &mut State, jobs: &[usize]) {
+    fn remove(&mut self, state: &mut State, jobs: &[usize]) {
         for tour in &mut state.tours {
+            self.versions += 1;
             let job_of = |i: &u32| (*i < RELOAD).then(|| self.driver.stops[*i as usize].visit.job);
             let kept: Vec<usize> = tour.items[..tour.frozen].iter().filter_map(job_of).collect();
             let leaves = |i: &u32| job_of(i).is_some_and(|j| jobs.binary_search(&j).is_ok() && !kept.contains(&j));
@@ -269,6 +296,7 @@ impl<'p> Search<'p> {
             let mut gone: Vec<usize> = tour.items.iter().filter(|i| leaves(i)).filter_map(job_of).collect();
             tour.items.retain(|i| !leaves(i));
             tidy(&mut tour.items);
+            tour.version = self.versions;
             let mut price = self.driver.price(tour.vehicle, &tour.items, tour.departed);
             if price.is_none() && !tour.items.is_empty() {
                 // Without them it cannot be: it loses all it can.
@@ -307,11 +335,14 @@ impl<'p> Search<'p> {
             match self.best(state, job) {
                 Some(place) => {
                     state.cost += place.added - self.penalty[job];
+                    let version = self.version();
                     match state.tours.get_mut(place.tour) {
-                        Some(tour) => (tour.items, tour.price) = (place.items, place.price),
+                        Some(tour) => {
+                            (tour.items, tour.price, tour.version) = (place.items, place.price, version);
+                        }
                         None => {
                             let Place { vehicle, items, price, .. } = place;
-                            state.tours.push(Tour { vehicle, items, frozen: 0, departed: None, price });
+                            state.tours.push(Tour { vehicle, items, frozen: 0, departed: None, price, version });
                         }
                     }
                 }
@@ -338,7 +369,7 @@ impl<'p> Search<'p> {
         let (close, others): (Vec<usize>, Vec<usize>) = (0..n).partition(|&t| n <= 12 || near(&state.tours[t]));
         for tour in close {
             let t = &state.tours[tour];
-            self.try_tour(job, tour, (t.vehicle, &t.items, t.frozen, t.departed), t.price.cost, &mut best);
+            self.recall(job, tour, t.version, (t.vehicle, &t.items, t.frozen, t.departed), t.price.cost, &mut best);
         }
         let vehicles = self.problem.vehicles();
         for vehicle in 0..vehicles.len() {
@@ -356,24 +387,74 @@ impl<'p> Search<'p> {
                     .is_some_and(|o| state.tours.iter().filter(|t| t.vehicle == o).count() < vehicles[o].count as usize)
             };
             if used < vehicles[vehicle].count as usize && !one_by_one {
-                self.try_tour(job, n, (vehicle, &[], 0, None), 0, &mut best);
+                self.recall(job, n, u64::MAX - vehicle as u64, (vehicle, &[], 0, None), 0, &mut best);
             }
         }
         if best.is_none() {
             for tour in others {
                 let t = &state.tours[tour];
-                self.try_tour(job, tour, (t.vehicle, &t.items, t.frozen, t.departed), t.price.cost, &mut best);
+                self.recall(job, tour, t.version, (t.vehicle, &t.items, t.frozen, t.departed), t.price.cost, &mut best);
             }
         }
         best
     }
 
+    /// The best place in a route, remembered until the route changes; now and then another one.
+    fn recall(
+        &mut self,
+        job: usize,
+        tour: usize,
+        version: u64,
+        route: (usize, &[u32], usize, Option<i64>),
+        before: i64,
+        best: &mut Option<Place>,
+    ) {
+        let limit = best.as_ref().map_or(self.penalty[job], |b| b.added);
+        let is_known = match self.known.get(&(job, version)) {
+            Some(Known::NoneBelow(least)) if *least >= limit => return,
+            Some(Known::Place { added, .. }) if *added >= limit => return,
+            known => matches!(known, Some(Known::Place { .. })),
+        };
+        if !is_known {
+            let mut found = best.as_ref().map(|b| Place { added: b.added, items: Vec::new(), ..*b });
+            self.try_tour(job, tour, route, before, false, &mut found);
+            let known = match found {
+                Some(Place { added, items, price, .. }) if added < limit => Known::Place { added, items, price },
+                _ => Known::NoneBelow(limit),
+            };
+            if self.known.len() >= MOST_KNOWN {
+                self.known.clear();
+            }
+            self.known.insert((job, version), known);
+        }
+        if !matches!(self.known.get(&(job, version)), Some(Known::Place { .. })) {
+            return;
+        }
+        if self.blinks() {
+            return self.try_tour(job, tour, route, before, true, best);
+        }
+        if let Some(Known::Place { added, items, price }) = self.known.get(&(job, version)) {
+            *best = Some(Place { added: *added, tour, vehicle: route.0, items: items.clone(), price: *price });
+        }
+    }
+
+    fn blinks(&mut self) -> bool {
+        self.until_blink -= 1;
+        if self.until_blink > 0 {
+            return false;
+        }
+        self.until_blink = 1 + self.rng.below(2 * BLINK - 1);
+        true
+    }
+
+    /// All places of a job in a route, the nearest first; `passes_over` the first that would do.
     fn try_tour(
         &mut self,
         job: usize,
         tour: usize,
         (vehicle, items, frozen, departed): (usize, &[u32], usize, Option<i64>),
         before: i64,
+        mut passes_over: bool,
         best: &mut Option<Place>,
     ) {
         if !self.driver.able(vehicle, job) {
@@ -386,22 +467,15 @@ impl<'p> Search<'p> {
         let mut candidates = self.candidates(vehicle, items, frozen, job, &leaves);
         self.leaves = leaves;
         candidates.sort_by_key(|c| c.0);
-        let mut tried = 0;
-        for (distance, pieces) in candidates {
+        for (distance, pieces) in candidates.into_iter().take(MOST_TRIED) {
             let limit = best.as_ref().map_or(self.penalty[job], |b| b.added);
-            if fixed + v.distance_cost * distance >= limit || tried > 400 {
+            if fixed + v.distance_cost * distance >= limit {
                 break;
             }
-            self.until_blink -= 1;
-            if self.until_blink == 0 {
-                self.until_blink = 1 + self.rng.below(2 * BLINK - 1);
-                continue;
-            }
-            tried += 1;
             let with = put(items, &pieces);
             let Some(price) = self.driver.price(vehicle, &with, departed) else { continue };
             let added = price.cost - before;
-            if added < limit {
+            if added < limit && !std::mem::take(&mut passes_over) {
                 *best = Some(Place { added, tour, vehicle, items: with, price });
             }
         }
