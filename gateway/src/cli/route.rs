@@ -13,9 +13,10 @@ use routing::format::{
     write_geojson, write_solution, write_svg,
 };
 use routing::plan::Plan;
-use routing::search::{Progress, Settings, Tick, solve};
+use routing::search::{Progress, Settings, Tick, solve, solve_on_islands};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 #[derive(clap::Subcommand)]
@@ -78,6 +79,9 @@ pub(crate) struct SolveFlags {
     /// Chooses the random numbers.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Searches at once, each on a thread of its own, that exchange what they found; best as many as cores.
+    #[arg(long, default_value_t = 1, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=64))]
+    islands: u8,
     /// Write the plan here: `.json`, `.sol`, `.svg` or `.geojson`; may be given several times.
     #[arg(long, short, value_name = "FILE")]
     out: Vec<PathBuf>,
@@ -132,16 +136,16 @@ fn solve_file(configured: &Configured, flags: &SolveFlags) -> Ended {
     let began = SystemClock.monotonic();
     let spent = || SystemClock.monotonic().saturating_sub(began);
     let talks = std::io::stderr().is_terminal() && !configured.json;
-    let mut told = Duration::ZERO;
-    let mut tick = |_: &Progress| match (flags.iterations, spent().as_secs_f64() / flags.seconds) {
+    let tick = |_: &Progress| match (flags.iterations, spent().as_secs_f64() / flags.seconds) {
         (Some(_), _) => Tick::Continue,
         (None, share) if share >= 1.0 => Tick::Stop,
         (None, share) => Tick::Spent(share),
     };
-    let mut improved = |p: &Progress, _: &dyn Fn() -> Plan| {
-        let now = spent();
-        if talks && now.saturating_sub(told) > Duration::from_millis(250) {
-            told = now;
+    let told = Mutex::new((Duration::ZERO, i64::MAX));
+    let tell = |p: &Progress| {
+        let (mut told, now) = (told.lock().unwrap_or_else(PoisonError::into_inner), spent());
+        if talks && p.best_cost < told.1 && now.saturating_sub(told.0) > Duration::from_millis(250) {
+            *told = (now, p.best_cost);
             eprint!(
                 "\r{:>6.1} s  cost {:>14}  unserved {:>5}",
                 now.as_secs_f64(),
@@ -150,7 +154,14 @@ fn solve_file(configured: &Configured, flags: &SolveFlags) -> Ended {
             );
         }
     };
-    let outcome = solve(&loaded.case.problem, &settings, &mut tick, &mut improved);
+    let problem = &loaded.case.problem;
+    let outcome = match usize::from(flags.islands) {
+        1 => solve(problem, &settings, &mut |p| tick(p), &mut |p, _| tell(p)),
+        islands => solve_on_islands(problem, &settings, islands, islands, &|p| {
+            tell(p);
+            tick(p)
+        }),
+    };
     if talks {
         eprintln!();
     }

@@ -15,8 +15,8 @@ const ROUNDS: usize = 4;
 
 /// As [`super::solve`], by several searches at once, each with the iterations of the settings.
 ///
-/// `tick` is asked by every island, for itself. On `threads` threads, at most one for an island; with iterations and no
-/// clock the outcome is the same for any number of them.
+/// `tick` is asked by every island, for itself. With iterations and no clock the outcome is the same for any number of
+/// threads; with a clock every island needs a thread of its own, since the next on its thread finds the time spent.
 pub fn solve_on_islands(
     problem: &Problem,
     settings: &Settings,
