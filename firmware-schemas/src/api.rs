@@ -35,6 +35,7 @@ macro_rules! choice {
 }
 
 pub mod order;
+pub mod past;
 pub mod routes;
 pub mod supply;
 pub mod webhook;

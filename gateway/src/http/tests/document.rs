@@ -82,6 +82,8 @@ async fn answers_are_what_the_document_says() {
         ("/v1/alerts", "/v1/alerts"),
         ("/v1/quarantine", "/v1/quarantine"),
         ("/v1/snapshot", "/v1/snapshot?stock=all"),
+        ("/v1/past", "/v1/past"),
+        ("/v1/changes", "/v1/changes?from=2026-11-22T12:00:00Z&to=2026-11-22T12:00:00Z"),
         ("/v1/devices/{device}/metrics/{metric}/readings", "/v1/devices/COLD-1/metrics/temperature/readings"),
         ("/v1/devices/{device}/metrics/{metric}/latest", "/v1/devices/COLD-1/metrics/temperature/latest"),
         ("/v1/devices/{device}/metrics/{metric}/buckets", "/v1/devices/COLD-1/metrics/temperature/buckets"),

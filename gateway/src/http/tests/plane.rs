@@ -8,6 +8,7 @@ use crate::http::{App, Asked, Limits, Published, router};
 use crate::instrument::{Health, Metrics, Part};
 use crate::journal::test_folder::TestFolder;
 use crate::journal::{Journal, JournalConfig, JournalReader};
+use crate::past::Past;
 use crate::planning::Planner;
 use crate::ports::Clock;
 use crate::store::{EmbeddedStore, Point, Store, StoreConfig, Upkeep};
@@ -78,6 +79,9 @@ pub(super) struct Plane {
     pub(super) planner: Arc<Planner>,
     /// Nothing is sent.
     pub(super) webhooks: Arc<Webhooks>,
+    pub(super) past: Arc<Past>,
+    /// The journal's.
+    pub(super) disk: Arc<Folder>,
     tenant: TenantId,
     _folder: TestFolder,
 }
@@ -196,7 +200,7 @@ impl Plane {
             Sources {
                 published: published.clone(),
                 journal: journal.reader(),
-                snapshots,
+                snapshots: snapshots.clone(),
                 network: Some(Arc::new(network.clone())),
                 clock: clock.clone(),
             },
@@ -212,6 +216,7 @@ impl Plane {
         let disk = Arc::new(Folder::open(folder.path().join("webhooks")).unwrap());
         let config = (&crate::config::Webhooks { receivers_max: 2, ..crate::config::Webhooks::default() }).into();
         let webhooks = Webhooks::open(config, journal.reader(), published.clone(), disk).unwrap();
+        let past = Arc::new(Past::new(snapshots.clone(), journal.reader(), tenant.clone(), 1));
         let router = router(App {
             tenant: tenant.clone(),
             published: published.clone(),
@@ -227,6 +232,7 @@ impl Plane {
             planner: planner.clone(),
             webhooks: webhooks.clone(),
             followers: App::followers(&limits),
+            past: past.clone(),
             limits,
         });
         let core = Mutex::new(Core { control, journal });
@@ -241,6 +247,8 @@ impl Plane {
             what_if,
             planner,
             webhooks,
+            past,
+            disk: snapshots,
             tenant,
             _folder: folder,
         });
