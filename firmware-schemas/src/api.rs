@@ -36,6 +36,7 @@ macro_rules! choice {
 
 pub mod order;
 pub mod past;
+pub mod plan;
 pub mod routes;
 pub mod supply;
 pub mod webhook;

@@ -6,7 +6,7 @@
 use crate::state::Twin;
 
 /// Changes whenever a column does.
-pub const SNAPSHOT_VERSION: u32 = 5;
+pub const SNAPSHOT_VERSION: u32 = 6;
 
 /// Why bytes are not a snapshot of this version.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -74,6 +74,7 @@ async fn answers_are_what_the_document_says() {
         ("/v1/sites", "/v1/sites"),
         ("/v1/sites/{site}", "/v1/sites/WH-HAM"),
         ("/v1/sites/{site}/stock", "/v1/sites/WH-HAM/stock"),
+        ("/v1/sites/{site}/plan", "/v1/sites/WH-HAM/plan"),
         ("/v1/lanes", "/v1/lanes"),
         ("/v1/skus", "/v1/skus"),
         ("/v1/stock", "/v1/stock"),

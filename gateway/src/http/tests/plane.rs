@@ -86,7 +86,7 @@ pub(super) struct Plane {
     _folder: TestFolder,
 }
 
-const NETWORK: [(&str, &str); 8] = [
+const NETWORK: [(&str, &str); 9] = [
     (
         "network.toml",
         "format = 1\nname = \"Test\"\ntenant = \"acme\"\ncurrency = \"EUR\"\ntime_zone = \"Europe/Berlin\"\n",
@@ -137,6 +137,15 @@ const NETWORK: [(&str, &str); 8] = [
          SCAN-1,WH-HAM,scanner,,300,\n",
     ),
     (
+        "site_plans.csv",
+        "site,part,x_m,y_m,width_m,height_m,sku,sensor\n\
+         WH-HAM,hall,0,0,40,20.5,,\n\
+         WH-HAM,chilled,0,5,20,10,,COLD-1\n\
+         WH-HAM,slot,3,8,2.7,1.2,MILK-01,\n\
+         WH-HAM,slot,5.7,8,2.7,1.2,,\n\
+         WH-HAM,dock_in,10,0,,,,\n",
+    ),
+    (
         "demand.csv",
         "site,sku,rate_per_day,order_size,order_size_cv2,seasonality\n\
          SHOP-1,TEA-01,3,1.4,0.5,\n\
@@ -154,6 +163,7 @@ fn facts(network: &Network) -> Vec<Fact> {
         Fact::VehiclesDefined(network.vehicles().to_vec()),
         Fact::DevicesDefined(network.devices().to_vec()),
         Fact::StockDefined(network.stock().to_vec()),
+        Fact::PlansDefined(network.plans().to_vec()),
     ]
 }
 
