@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 
 use crate::desk::{Answer, Question};
 use crate::feed::agent;
+use crate::scene::plan::{PlanError, SitePlan};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +31,9 @@ pub enum AskError {
     /// The answer is not what was asked for.
     #[error("the answer cannot be read: {0}")]
     Answer(#[from] serde_json::Error),
+    /// The plan of a site cannot be used.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
     /// The answer cannot be kept.
     #[error("keeping the answer: {0}")]
     Keep(#[from] std::io::Error),
@@ -107,6 +111,12 @@ fn ask(agent: &ureq::Agent, url: &str, question: &Question) -> Result<Answer, As
                 }
             }
         }
+        Question::Plan(site) => match get(format!("/v1/sites/{site}/plan")) {
+            Ok(plan) => Answer::Plan(Some(Box::new(SitePlan::from_json(&String::from_utf8_lossy(&plan))?))),
+            // It has none, or is too old to know what a plan is.
+            Err(AskError::Refused { .. }) => Answer::Plan(None),
+            Err(why) => return Err(why),
+        },
         Question::Series { device, metric, from, to } => {
             let secs = to.since(*from).as_secs().div_ceil(160).max(1);
             let path = format!("/v1/devices/{device}/metrics/{metric}/buckets?from={from}&to={to}&step_secs={secs}");

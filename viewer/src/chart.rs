@@ -46,6 +46,8 @@ impl Default for Settings {
     }
 }
 
+/// The plan of a site is asked for again after this.
+const PLAN_EVERY: Duration = Duration::from_secs(600);
 /// What the line of time shows at first.
 const DAY: Duration = Duration::from_secs(86_400);
 /// The least and the most that it shows.
@@ -644,9 +646,13 @@ impl Chart {
             _ => return,
         };
         let kept = self.shown().sites.get(&site).map_or(0, |site| site.stock.positions);
-        let plan = self.plans.get(&site).cloned().or_else(|| SitePlan::generate(self.shown(), &site));
+        let own = self.plans.get(&site).or_else(|| self.told_plan(&site)).cloned();
+        let plan = own.or_else(|| SitePlan::generate(self.shown(), &site));
         match plan {
             Some(plan) if kept > 0 || !plan.generated => {
+                if plan.generated {
+                    self.desk.want(Question::Plan(site.clone()), PLAN_EVERY, self.elapsed);
+                }
                 if self.wants_stock() {
                     self.desk.want(Question::Stock(site), STOCK_EVERY, self.elapsed);
                 }
@@ -656,6 +662,14 @@ impl Chart {
                 let why = self.words.pick("nothing is kept here, so there is no inside", "此处不存货，没有内部视图");
                 self.say(why.to_owned());
             }
+        }
+    }
+
+    /// The plan that the gateway gave of a site.
+    fn told_plan(&self, site: &SiteId) -> Option<&SitePlan> {
+        match self.desk.peek(&Question::Plan(site.clone())) {
+            Some(Ok(Answer::Plan(plan))) => plan.as_deref(),
+            _ => None,
         }
     }
 
@@ -672,6 +686,14 @@ impl Chart {
                     self.inside.as_ref().is_some_and(|inside| inside.plan.generated && inside.plan.site == *site);
                 if again && let (Some(inside), Some(plan)) = (&mut self.inside, SitePlan::generate(&self.known, site)) {
                     inside.plan = plan; // what is kept where is known only now
+                }
+            }
+            (Question::Plan(site), Ok(Answer::Plan(Some(plan)))) => {
+                if let Some(inside) = &mut self.inside
+                    && inside.plan.site == *site
+                    && inside.plan.generated
+                {
+                    *inside = Inside { plan: (**plan).clone(), view: None, slot: None };
                 }
             }
             (Question::Decide(_, approve), Ok(_)) => {
