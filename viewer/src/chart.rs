@@ -106,6 +106,8 @@ pub(crate) struct Chart {
     pub(crate) reach: Duration,
     /// Our clock when the gateway was last asked how far back it reaches.
     reach_asked: Option<Duration>,
+    /// The moment that was drawn last.
+    stood: Option<Timestamp>,
     /// What is shown is a picture of the past: what the gateway would say of now does not belong there.
     pub(crate) of_past: bool,
     /// Counts up when all that is drawn must be drawn again: another moment, another network.
@@ -184,6 +186,7 @@ impl Chart {
             chapters: Chapters::default(),
             reach: DAY,
             reach_asked: None,
+            stood: None,
             of_past: false,
             generation: 0,
             link: Link::Connecting,
@@ -370,6 +373,7 @@ impl Chart {
             self.go_back(now);
         }
         let Some(now) = self.now() else { return };
+        self.stood = Some(now);
         let live = self.timeline.is_live() || self.past.known.at.is_none();
         let Self { known, past, fleet, sites, .. } = self;
         let known = if live { known } else { &mut past.known };
@@ -439,7 +443,7 @@ impl Chart {
                 match found {
                     Some(found) => self.past.go_in(&self.chapters, found, now),
                     None => {
-                        self.timeline.wait(self.past.at().filter(|_| self.past.in_chapter()), now, self.elapsed);
+                        self.timeline.wait(self.stood.unwrap_or(now), self.elapsed);
                         Ok(false)
                     }
                 }
@@ -591,9 +595,11 @@ impl Chart {
     pub(crate) fn seek(&mut self, at: Timestamp) {
         let Some(live) = self.live_now() else { return };
         let from = self.history_span().map_or(live, |(from, _)| from);
+        let at = at.max(from).min(live);
+        self.timeline.seek(at, self.elapsed);
+        self.stood = Some(at);
         // A moment that the line of time does not reach is reached all the same.
-        self.reach = self.reach.max(live.since(at.max(from))).min(REACH.1);
-        self.timeline.seek(at.max(from).min(live), self.elapsed);
+        self.reach = self.reach.max(live.since(at)).min(REACH.1);
         self.generation += 1;
     }
 

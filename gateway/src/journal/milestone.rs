@@ -165,7 +165,7 @@ mod tests {
     fn the_oldest_go_where_there_are_too_many_bytes() {
         let folder = TestFolder::new("milestones");
         let disk = Folder::open(folder.path().join("journal")).unwrap();
-        let state: Vec<u8> = (0..20_000_u32).flat_map(|n| (n * 2_654_435_761).to_le_bytes()).collect();
+        let state: Vec<u8> = (0..20_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_le_bytes()).collect();
         for hour in 0..10 {
             save(&disk, mark(hour), 5, &state).unwrap();
         }

@@ -172,13 +172,10 @@ impl Timeline {
         };
     }
 
-    /// A replay that has nothing to show stands at `last`, what it showed last, until there is something; at `now`
-    /// where it has shown nothing.
-    pub fn wait(&mut self, last: Option<Timestamp>, now: Timestamp, elapsed: Duration) {
+    /// A replay that has nothing to show stands at `at` until there is something.
+    pub fn wait(&mut self, at: Timestamp, elapsed: Duration) {
         if let Shown::Replay { .. } = self.shown {
-            // Only a moment ago: after a leap it waits where it leapt to.
-            let near = last.filter(|last| *last <= now && now.since(*last) <= Duration::from_secs(2) * self.speed());
-            self.shown = Shown::Replay { from: near.unwrap_or(now), since: elapsed };
+            self.shown = Shown::Replay { from: at, since: elapsed };
         }
     }
 

@@ -306,11 +306,6 @@ impl Player {
         Ok(!forward)
     }
 
-    /// The moment that was gone to last; `None` before the first.
-    pub fn at(&self) -> Option<Timestamp> {
-        self.at
-    }
-
     /// Whether what is shown is from the gateway's past, and what stock it has is of then.
     pub fn in_chapter(&self) -> bool {
         matches!(self.segment, Some(Which::Chapter(_)))

@@ -118,7 +118,13 @@ fn fold(snapshot: &mut Snapshot, delta: Delta) {
 fn timeless(mut snapshot: Snapshot) -> Snapshot {
     snapshot.seq = 0;
     snapshot.at = after(0);
-    snapshot.devices.iter_mut().for_each(|device| device.freshness = Freshness::Never);
+    for device in &mut snapshot.devices {
+        device.freshness = Freshness::Never;
+        // A delta says with a reading that a device was heard, and not with a position or an event.
+        if device.metrics.iter().all(|metric| metric.last.is_none()) {
+            device.heard_at = None;
+        }
+    }
     snapshot.vehicles.iter_mut().for_each(|vehicle| vehicle.freshness = Freshness::Never);
     for row in &mut snapshot.stock {
         (row.days_of_cover, row.issued_per_day) = (None, 0.0);
