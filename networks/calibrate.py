@@ -258,7 +258,7 @@ class Demo:
         self.random = random.Random(20101201)
         self.customers = place_customers(real, data, land)
         self.sites, self.lanes, self.stock, self.vehicles, self.devices = [], [], [], [], []
-        self.demand, self.shipments = [], []
+        self.demand, self.shipments, self.plans = [], [], []
         self.position = {}
         self.legs = collections.defaultdict(list)  # from site: (to site, days, lane)
         self.in_transit = collections.Counter()
@@ -269,6 +269,7 @@ class Demo:
         self.make_fleet()
         self.make_stock()
         self.make_fixed_devices()
+        self.make_hall()
 
     def add_site(self, site, kind, name, zh, lat, lon, country, tz, tier, partner=None):
         self.position[site] = (round(lat, 5), round(lon, 5))
@@ -527,6 +528,38 @@ class Demo:
                 self.devices.append([f"FRIDGE-{customer['site'][5:]}", customer["site"], "cold_room", None, 300, "temperature:Cel:float:1..7;door.open::boolean"])
                 self.devices.append([f"TILL-{customer['site'][5:]}", customer["site"], "scanner", None, 600, "scans:1:integer"])
 
+    def make_hall(self):
+        """The central warehouse from above, in metres: dry racks, four cold rooms, doors; and what drives there."""
+        chilled = [sku["sku"] for sku in self.skus if sku["class"] == "chilled"]
+        dry = [sku["sku"] for sku in self.skus if sku["class"] == "dry"]
+        width, height, apron, slot, depth = 84, 60, 10, 2.7, 2.4
+        part = lambda kind, x, y, w=None, h=None, sku=None, sensor=None: self.plans.append(
+            [cat.CENTRAL, kind, *(None if cell is None else number(cell, 1) for cell in (x, y, w, h)), sku, sensor])
+        part("hall", 0, 0, width, height)
+        part("receiving", 0, 0, width, apron)
+        part("shipping", 0, height - apron, width, apron)
+        part("dry", 0, apron, 53, height - 2 * apron)
+        rooms = [(53, apron + 10 * n, 31, 10) for n in range(4)]
+        for n, room in enumerate(rooms):
+            part("chilled", *room, sensor=f"COLD-DAVENTRY-{n + 1}")
+        # Every SKU of the dry zone has a slot, the first 40 a second one; the rest is free.
+        wanted = dry + dry[:40]
+        for n in range(7 * 16):
+            row, place = divmod(n, 16)
+            x = 3 + place * slot + (3 if place >= 8 else 0)
+            part("slot", x, apron + 3 + row * (depth + 3), slot, depth, wanted[n] if n < len(wanted) else None)
+        for n, (x, y, _, _) in enumerate(rooms):
+            here = chilled[n::len(rooms)]
+            for place in range(9):
+                part("slot", x + 3 + place * slot, y + 5, slot, depth, (here + here[:3])[place] if place < len(here) + 3 else None)
+        for n in range(6):
+            part("dock_in", 8 + n * 13.6, 0)
+        for n in range(10):
+            part("dock_out", 6 + n * 8, height)
+        for n in range(4):
+            self.vehicles.append([f"AGV-{n + 1:02}", "agv", f"AGV {n + 1}", 1_000_000, "chilled", cat.CENTRAL, None, None, 4320, None])
+            self.devices.append([f"NAV-AGV-{n + 1:02}", cat.CENTRAL, "controller", f"AGV-{n + 1:02}", 15, f"x:m:float:0..{width};y:m:float:0..{height}"])
+
     def save(self, folder):
         write(folder, "sites.csv", ["site", "kind", "name", "name_zh", "lat", "lon", "country", "time_zone", "tier", "partner_class"], self.sites)
         write(folder, "lanes.csv", ["lane", "from", "to", "mode", "lead_time_h", "lead_time_sd_h", "distance_m", "via", "cost_minor", "cost_per_tonne_minor", "departs_every_h", "two_way"], self.lanes)
@@ -541,6 +574,7 @@ class Demo:
         write(folder, "gtins.csv", ["sku", "gtin"], [[sku["sku"], gs1_key(100_000_000 + n)] for n, sku in enumerate(self.skus)])
         write(folder, "glns.csv", ["site", "gln"], [[site[0], gs1_key(n)] for n, site in enumerate(self.sites)])
         write(folder, "shipments.csv", ["shipment", "from", "to", "lane", "vehicle", "due_in_secs", "sku", "quantity"], self.shipments)
+        write(folder, "site_plans.csv", ["site", "part", "x_m", "y_m", "width_m", "height_m", "sku", "sensor"], self.plans)
         # Shops are open every day; people buy from nine to nine. Assumed: the orders are the wholesaler's.
         shop_week = permille([85, 85, 90, 95, 120, 150, 75])
         shop_hours = permille([0] * 9 + [4, 7, 9, 11, 10, 9, 9, 10, 11, 9, 6, 4] + [0] * 3)

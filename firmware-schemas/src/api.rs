@@ -35,6 +35,8 @@ macro_rules! choice {
 }
 
 pub mod order;
+pub mod past;
+pub mod plan;
 pub mod routes;
 pub mod supply;
 pub mod webhook;

@@ -7,7 +7,8 @@
 use crate::command::CommandFrame;
 use crate::id::{CommandId, DeviceId, LaneId, MetricName, OperationId, OrderId, SiteId, SkuId, VehicleId};
 use crate::network::{
-    DeviceSpec, GlnSpec, GtinSpec, LaneSpec, NetworkSpec, ShipmentSpec, SiteSpec, SkuSpec, StockSpec, VehicleSpec,
+    DeviceSpec, GlnSpec, GtinSpec, LaneSpec, NetworkSpec, ShipmentSpec, SitePlanSpec, SiteSpec, SkuSpec, StockSpec,
+    VehicleSpec,
 };
 use crate::order::{OrderEnd, OrderSpec, PromisedPart};
 use crate::quantity::{Position, Timestamp};
@@ -522,6 +523,8 @@ pub enum Fact {
         /// What came of it.
         outcome: ReplanOutcome,
     },
+    /// These sites look so from above, in place of what was known of them.
+    PlansDefined(Vec<SitePlanSpec>),
 }
 
 /// Why bytes are not a fact.
@@ -553,7 +556,8 @@ impl Fact {
             | Self::StockDefined(_)
             | Self::SeriesDefined { .. }
             | Self::DemandGiven { .. }
-            | Self::KeysDefined { .. } => None,
+            | Self::KeysDefined { .. }
+            | Self::PlansDefined(_) => None,
             Self::ShipmentsDefined { at, .. }
             | Self::RoutesGiven { at, .. }
             | Self::LaneSwitched { at, .. }

@@ -336,6 +336,71 @@ pub struct GlnSpec {
     pub gln: Gln,
 }
 
+choice! {
+    /// What a part of a site's plan is. New ones are added at the end: the journal keeps their numbers.
+    PlanPartKind {
+        /// The hall itself; everything else is in it.
+        Hall = "hall",
+        /// Where goods come in.
+        Receiving = "receiving",
+        /// Racks at the temperature of the hall.
+        Dry = "dry",
+        /// Racks in the cold.
+        Chilled = "chilled",
+        /// Racks in the frost.
+        Frozen = "frozen",
+        /// Where goods go out.
+        Shipping = "shipping",
+        /// A place in a rack.
+        Slot = "slot",
+        /// A door for goods that come in.
+        DockIn = "dock_in",
+        /// A door for goods that go out.
+        DockOut = "dock_out",
+    }
+}
+
+impl PlanPartKind {
+    /// An area of the hall, rather than the hall, a slot or a door.
+    pub const fn is_zone(self) -> bool {
+        matches!(self, Self::Receiving | Self::Dry | Self::Chilled | Self::Frozen | Self::Shipping)
+    }
+
+    /// A door.
+    pub const fn is_dock(self) -> bool {
+        matches!(self, Self::DockIn | Self::DockOut)
+    }
+}
+
+/// A part of a site's plan: a rectangle in millimetres, `x` to the east and `y` to the north of a corner of the
+/// site's choice. Of a door only its middle in the wall.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlanPart {
+    /// What it is.
+    pub kind: PlanPartKind,
+    /// West edge.
+    pub x_mm: i32,
+    /// South edge.
+    pub y_mm: i32,
+    /// To the east; 0 of a door.
+    pub width_mm: i32,
+    /// To the north; 0 of a door.
+    pub height_mm: i32,
+    /// What a slot is for.
+    pub sku: Option<SkuId>,
+    /// The device that measures a zone's air.
+    pub sensor: Option<DeviceId>,
+}
+
+/// A site seen from above. Its hall is the first part.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SitePlanSpec {
+    /// Whose.
+    pub site: SiteId,
+    /// The hall, zones, slots and doors.
+    pub parts: Vec<PlanPart>,
+}
+
 /// One thing that a device measures.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]

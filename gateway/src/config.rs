@@ -6,6 +6,7 @@
 
 use crate::ingest::mapping::Mappings;
 use crate::ingest::mapping::config::{MappingConfig, indexed};
+use crate::journal::milestone::Keep;
 use crate::webhooks::target::Network;
 use firmware_schemas::api::routes::RouteCosts;
 use firmware_schemas::id::TenantId;
@@ -65,6 +66,8 @@ section! {
         ingest: Ingest = Ingest::default(),
         /// The rules for alerts.
         alerts: Alerts = Alerts::default(),
+        /// The twin as it was.
+        past: Past = Past::default(),
         /// What-if experiments.
         what_if: WhatIf = WhatIf::default(),
         /// Forecasts and replenishment.
@@ -306,6 +309,21 @@ section! {
         late_risk_percent: u32 = 50,
         /// How long a vehicle may stand between two stops of its route.
         standing_secs: u64 = 1_200,
+    }
+}
+section! {
+    /// The twin as it was: milestones on the way through the journal, from which a moment is replayed.
+    Past {
+        /// Time between two milestones; 0 sets none, and every look back replays from the beginning.
+        every_secs: u64 = 3_600,
+        /// For so long all of them are kept …
+        all_days: u32 = 2,
+        /// … and for so long the first of each day.
+        daily_days: u32 = 60,
+        /// The oldest go when all of them take more than this.
+        bytes_max: u64 = 2 << 30,
+        /// Questions about the past that are worked on at once; one more waits a moment and is then answered 503.
+        at_once: usize = 2,
     }
 }
 section! {
@@ -630,6 +648,7 @@ impl Config {
             ("store.head_points_max", self.store.head_points_max == 0),
             ("webhooks.in_flight_max", self.webhooks.in_flight_max == 0),
             ("webhooks.probe_secs", self.webhooks.probe_secs == 0),
+            ("past.at_once", self.past.at_once == 0),
             ("what_if.kept", self.what_if.kept == 0),
             ("what_if.queue_max", self.what_if.queue_max == 0),
             ("what_if.memory_bytes_max", self.what_if.memory_bytes_max < 1 << 20),
@@ -653,6 +672,17 @@ impl Config {
                 Limits::Flag => Validation::Flag,
                 Limits::Off => Validation::Off,
             },
+        }
+    }
+
+    /// Which states are kept for the past.
+    pub fn milestones(&self) -> Keep {
+        let days = |days: u32| Duration::from_secs(u64::from(days) * 86_400);
+        Keep {
+            every: Duration::from_secs(self.past.every_secs),
+            all_for: days(self.past.all_days),
+            daily_for: days(self.past.daily_days),
+            bytes_max: self.past.bytes_max,
         }
     }
 

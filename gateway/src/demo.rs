@@ -40,6 +40,7 @@ const FILES: &[(&str, &str)] = demo_files!(
     "shipments.csv",
     "gtins.csv",
     "glns.csv",
+    "site_plans.csv",
 );
 
 /// The demo's network.

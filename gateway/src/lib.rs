@@ -17,6 +17,7 @@ pub mod ingest;
 pub mod instrument;
 pub mod journal;
 pub mod network;
+pub mod past;
 pub mod planning;
 pub mod ports;
 pub mod readings;

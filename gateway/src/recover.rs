@@ -9,7 +9,6 @@ use firmware_schemas::fact::{Fact, FactError, SeriesId, SeriesReading};
 use firmware_schemas::quantity::Timestamp;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tracing::{info, warn};
 use twin::Twin;
@@ -210,43 +209,6 @@ pub fn rebuild(
         if let Fact::Readings { readings, .. } = &fact {
             readings.iter().for_each(|reading| each_reading(seq, reading));
         }
-    }
-    Ok(twin)
-}
-
-/// The twin as it was at a moment: everything that was known by then.
-///
-/// Goes forward from [`oldest`], so it takes as long as reading the journal up to there. `stop` calls it off.
-pub fn rebuild_at(
-    disk: &dyn Disk,
-    reader: &JournalReader,
-    at: Timestamp,
-    stop: &AtomicBool,
-) -> Result<Twin, RecoverError> {
-    let mut twin = oldest(disk, reader)?;
-    // Of a journal without its beginning only the snapshot is known, not how it came to be.
-    if twin.revision > 0
-        && let Some(begins) = newest_time(&twin).filter(|begins| *begins > at)
-    {
-        return Err(RecoverError::TooEarly { asked: at, begins });
-    }
-    let (from, mut is_known) = (Seq(twin.revision).next(), twin.revision > 0);
-    let mut touched = Vec::new();
-    let mut records = reader.read_from(from)?;
-    while let Some(record) = records.next_record()? {
-        if stop.load(Ordering::Relaxed) {
-            return Err(RecoverError::Stopped);
-        }
-        let seq = record.seq.0;
-        let fact = Fact::decode(record.payload).map_err(|why| RecoverError::Fact { seq, why })?;
-        match fact.known_at() {
-            Some(begins) if begins > at && !is_known => return Err(RecoverError::TooEarly { asked: at, begins }),
-            Some(known_at) if known_at > at => break,
-            Some(_) => is_known = true,
-            None => {}
-        }
-        touched.clear();
-        twin.apply(seq, &fact, &mut touched)?;
     }
     Ok(twin)
 }

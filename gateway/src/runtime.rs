@@ -19,9 +19,10 @@ use crate::http::stream::Hub;
 use crate::http::{Asked, Published};
 use crate::ingest::{Ack, Inbound};
 use crate::instrument::{Health, Metrics, Part};
-use crate::journal::{CommitError, Journal, Seq, snapshot};
+use crate::journal::milestone::{self, Mark};
+use crate::journal::{CommitError, Journal, JournalReader, Seq, snapshot};
 use crate::ports::{Bus, Clock, Disk};
-use crate::recover::point;
+use crate::recover::{newest_time, point};
 use crate::store::{Point, Store};
 use arc_swap::ArcSwap;
 use firmware_schemas::fact::{Fact, SeriesId, SeriesReading};
@@ -53,6 +54,8 @@ pub struct RuntimeConfig {
     pub keep_bytes: u64,
     /// The twin is saved after so many facts.
     pub snapshot_facts: u64,
+    /// States that are kept for the past.
+    pub milestones: milestone::Keep,
     /// The store's head is sealed when it is this old.
     pub seal_after: Duration,
     /// Readings older than this are forgotten.
@@ -204,7 +207,8 @@ struct Core {
 fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) -> Result<(), PlaneError> {
     /// Messages taken from the queue at once.
     const TAKE: usize = 256;
-    let Parts { control, twin, journal, snapshots, snapshot_seq, store, clock, mut inbound, mut requests, .. } = parts;
+    let Parts { control, twin, journal, snapshot_seq, store, clock, mut inbound, mut requests, .. } = parts;
+    let journal_reader = journal.reader();
     let (jobs, job_queue) = sync_channel(1);
     let (journalled, mut journal_news) = mpsc::channel(16);
     let stopping = Arc::new(AtomicBool::new(false));
@@ -222,7 +226,6 @@ fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) 
     let keeper_thread = std::thread::Builder::new().name("keeper".into()).spawn({
         let keeping = Keeper {
             store,
-            snapshots,
             snapshot_seq,
             health: parts.health.clone(),
             metrics: parts.metrics.clone(),
@@ -231,6 +234,10 @@ fn run(parts: Parts, config: RuntimeConfig, mut stopped: watch::Receiver<bool>) 
             counted_at: Duration::ZERO,
             saved_at: Duration::ZERO,
             newest: None,
+            newest_at: newest_time(&twin),
+            marked: Marked::begin(parts.snapshots.as_ref()),
+            snapshots: parts.snapshots,
+            journal: journal_reader,
             unneeded,
         };
         move || keeping.run(&kept)
@@ -517,6 +524,24 @@ fn journal_thread(mut journal: Journal, jobs: &Receiver<Records>, news: &mpsc::S
 /// A large twin under a heavy stream is saved no more often than this.
 const SNAPSHOT_REST: Duration = Duration::from_secs(10);
 
+/// The newest milestone.
+struct Marked {
+    /// When by the gateway's clock; the first is due so long after the first fact.
+    at: Option<Timestamp>,
+    /// When by ours.
+    since: Duration,
+}
+
+impl Marked {
+    fn begin(disk: &dyn Disk) -> Self {
+        let marks = milestone::list(disk).unwrap_or_else(|why| {
+            warn!(%why, "the milestones of the past cannot be listed");
+            Vec::new()
+        });
+        Self { at: marks.last().map(|mark| mark.at), since: Duration::ZERO }
+    }
+}
+
 /// Feeds the store and saves the twin, behind the journal.
 struct Keeper {
     store: Arc<dyn Store>,
@@ -529,6 +554,10 @@ struct Keeper {
     counted_at: Duration,
     saved_at: Duration,
     newest: Option<(Twin, Timestamp)>,
+    /// No record that was kept is of later.
+    newest_at: Option<Timestamp>,
+    marked: Marked,
+    journal: JournalReader,
     /// Told to the journal thread: up to where snapshots and store stand for the journal.
     unneeded: Arc<AtomicU64>,
 }
@@ -554,6 +583,7 @@ impl Keeper {
         let Kept { up_to, points, twin, at } = kept;
         let points: Vec<(SeriesId, Point)> = points.into_iter().map(point).collect();
         self.newest = Some((twin, at));
+        self.newest_at = self.newest_at.max(Some(at));
         // The store refuses while it cannot seal and its memory is full: wait, which pushes back on the core.
         let mut is_blocked = false;
         while let Err(why) = self.store.append(up_to, &points) {
@@ -575,6 +605,9 @@ impl Keeper {
         if now.saturating_sub(self.saved_at) >= SNAPSHOT_REST && self.newest.as_ref().is_some_and(is_due) {
             self.saved_at = now;
             self.save();
+        }
+        if now.saturating_sub(self.marked.since) >= SNAPSHOT_REST {
+            self.mark(now);
         }
         if now.saturating_sub(self.sealed_at) >= self.config.seal_after {
             self.sealed_at = now;
@@ -611,6 +644,28 @@ impl Keeper {
         }
         self.snapshot_seq = twin.revision;
         self.release();
+    }
+
+    /// Sets a milestone where one is due, and takes away those that are too old.
+    fn mark(&mut self, now: Duration) {
+        let keep = self.config.milestones;
+        let (Some((twin, _)), Some(at)) = (&self.newest, self.newest_at) else { return };
+        let since = *self.marked.at.get_or_insert(at);
+        if keep.every.is_zero() || at.since(since) < keep.every {
+            return;
+        }
+        let mark = Mark { seq: Seq(twin.revision), at };
+        let saved = twin.to_bytes().map_err(|why| why.to_string()).and_then(|bytes| {
+            milestone::save(self.snapshots.as_ref(), mark, SNAPSHOT_VERSION, &bytes).map_err(|why| why.to_string())
+        });
+        // Without it the past is replayed from the one before. Either way the next is as far off.
+        if let Err(why) = saved {
+            warn!(%why, "no milestone was set; the past takes longer to look at");
+        }
+        self.marked = Marked { at: Some(at), since: now };
+        if let Err(why) = milestone::thin(self.snapshots.as_ref(), &keep, at, self.journal.first()) {
+            warn!(%why, "old milestones were not removed, and will be later");
+        }
     }
 
     /// Every snapshot that is kept stays usable, the oldest as well, so that one may turn out damaged.

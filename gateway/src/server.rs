@@ -14,6 +14,7 @@ use crate::instrument::{Condition, Health, Metrics, Part};
 use crate::journal::cursor::CursorError;
 use crate::journal::{JournalConfig, JournalReader};
 use crate::network::{self, NetworkLoadError};
+use crate::past::Past;
 use crate::planning::Planner;
 use crate::ports::{Bus, Clock};
 use crate::readings::{FeedParts, Readings, StopFeed};
@@ -194,6 +195,7 @@ impl Server {
             what_if.clone(),
         );
         let asking = requests.clone();
+        let past = Past::new(disk.clone(), recovered.journal.reader(), tenant.clone(), config.past.at_once);
         let app = App {
             tenant: tenant.clone(),
             published: published.clone(),
@@ -209,6 +211,7 @@ impl Server {
             planner: planner.clone(),
             webhooks: webhooks.clone(),
             followers: App::followers(&limits),
+            past: Arc::new(past),
             limits: limits.clone(),
         };
         let streams = hub.clone();
@@ -369,6 +372,7 @@ fn runtime_config(config: &Config) -> RuntimeConfig {
         batch_bytes_max: config.journal.batch_bytes_max,
         keep_bytes: config.journal.keep_bytes,
         snapshot_facts: config.journal.snapshot_facts,
+        milestones: config.milestones(),
         seal_after: Duration::from_secs(config.store.seal_secs),
         retention: config.retention(),
     }

@@ -39,6 +39,8 @@ pub enum Purpose {
     Disruption = 34,
     /// Where the search for a safety-stock placement looks next.
     SafetyStock = 11,
+    /// Where a vehicle in a hall goes next.
+    Hauling = 12,
 }
 
 /// A number for a text that is the same in every run and build.

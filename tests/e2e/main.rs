@@ -12,6 +12,7 @@ mod influx;
 mod mapped;
 mod no_loss;
 mod orders;
+mod past;
 mod retail;
 mod rolled_up;
 mod routes;

@@ -384,6 +384,13 @@ impl Twin {
                     touched.push(Touched::Site(site));
                 }
             }
+            Fact::PlansDefined(plans) => {
+                for plan in plans {
+                    let site = self.site_named(seq, &plan.site)?;
+                    self.plan_by_site.insert(site, Arc::new(plan.clone()));
+                    touched.push(Touched::Site(site));
+                }
+            }
             Fact::SupplyOrderConfirmed { at, order, due_at } => self.confirm_supply(order, *due_at, *at),
             Fact::DemandGiven { site, sku, from, weeks } => {
                 let position = self.stock_at(self.site_named(seq, site)?, self.sku_named(seq, sku)?);

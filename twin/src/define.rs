@@ -51,6 +51,11 @@ impl Twin {
         chunks(devices.cloned(), &mut facts, Fact::DevicesDefined);
         let stock = network.stock().iter().filter(|spec| !self.knows_stock(spec));
         chunks(stock.cloned(), &mut facts, Fact::StockDefined);
+        let plans = network.plans().iter().filter(|plan| {
+            let known = self.site_by_id.get(&plan.site).and_then(|at| self.plan_by_site.get(at));
+            known.map(|known| &**known) != Some(plan)
+        });
+        facts.extend(plans.map(|plan| Fact::PlansDefined(vec![plan.clone()])));
         let shipments = network.shipments().iter().filter(|spec| !self.shipments.contains_key(&spec.shipment));
         // A network whose shipments arrived long ago must not send them again.
         if self.head.is_none() {

@@ -15,7 +15,9 @@ use firmware_schemas::command::CommandFrame;
 use firmware_schemas::fact::{AlertId, AlertSubject, QuarantineId, RefusedBy, SeriesId, Severity};
 use firmware_schemas::gs1::{Gln, Gtin};
 use firmware_schemas::id::{CommandId, DeviceId, LaneId, MetricName, OrderId, ShipmentId, SiteId, SkuId, VehicleId};
-use firmware_schemas::network::{DeviceKind, LaneSpec, MetricKind, NetworkSpec, SiteSpec, SkuSpec, VehicleSpec};
+use firmware_schemas::network::{
+    DeviceKind, LaneSpec, MetricKind, NetworkSpec, SitePlanSpec, SiteSpec, SkuSpec, VehicleSpec,
+};
 use firmware_schemas::quantity::{Pieces, Position, Seconds, Timestamp};
 use firmware_schemas::route::ReplanCause;
 use firmware_schemas::telemetry::{AckFrame, BirthFrame, GoodsLine, Quality, StatusFrame, Value};
@@ -558,6 +560,8 @@ pub struct Twin {
     pub gln_by_site: OrdMap<SiteIdx, Gln>,
     /// Site by GLN.
     pub site_by_gln: OrdMap<Gln, SiteIdx>,
+    /// Sites from above.
+    pub plan_by_site: OrdMap<SiteIdx, Arc<SitePlanSpec>>,
     /// What was asked for, by position and week.
     pub demand: DemandBooks,
     /// The policy of replenishment, proposals, and orders to suppliers and other sites.

@@ -18,6 +18,7 @@ use crate::ask::Asker;
 use crate::chart::{Chart, Settings};
 use crate::feed::{self, FeedEvent};
 use crate::material::ChartMaterial;
+use crate::past::PastAsker;
 use crate::record::{Recorder, SharedRecorder};
 use crate::scene::plan::SitePlan;
 use crate::symbols::SymbolMaterial;
@@ -64,6 +65,25 @@ fn ask(asking: Option<Res<Asking>>, mut chart: ResMut<Chart>) {
     }
 }
 
+/// The other end of the thread that asks for the past.
+#[derive(Resource)]
+struct AskingPast(Mutex<PastAsker>);
+
+/// Asks for the chapter that is wanted, and takes what came.
+fn ask_past(asking: Option<Res<AskingPast>>, mut chart: ResMut<Chart>) {
+    let Some(asking) = asking else { return };
+    let Ok(asker) = asking.0.lock() else { return };
+    let chart = chart.bypass_change_detection();
+    while let Some(answer) = asker.next() {
+        chart.take_past(answer);
+    }
+    while let Some(question) = chart.past_question() {
+        if !asker.ask(question) {
+            break;
+        }
+    }
+}
+
 /// Everything before drawing, in order.
 #[derive(SystemSet, Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct OwnSystems;
@@ -89,7 +109,7 @@ impl Plugin for ChartPlugin {
 
 /// The systems alone, which run without a graphics card as well.
 pub(crate) fn add_systems(app: &mut App) {
-    let before = (tell_time, receive, ask, camera::measure, camera::steer, keep_up);
+    let before = (tell_time, receive, ask, ask_past, camera::measure, camera::steer, keep_up);
     let after = (layers::draw, layers::show_view, layers::send_symbols);
     app.add_systems(Startup, (layers::make_layers, layers::make_tables))
         .add_systems(Update, before.chain().in_set(OwnSystems))
@@ -143,6 +163,7 @@ pub fn run_window(options: WindowOptions) -> std::io::Result<()> {
     };
     app.insert_resource(Inbox(Mutex::new(feed::start(&url, recorder, wake.clone())?)));
     app.insert_resource(Asking(Mutex::new(Asker::start(&url, wake.clone())?)));
+    app.insert_resource(AskingPast(Mutex::new(PastAsker::start(&url, wake.clone())?)));
     if let Some(after) = exit_after {
         app.insert_resource(Curtain { after, screenshot, taken: false }).add_systems(Update, close_in_time);
         // Nothing may happen in the window until then, and it must still wake up.

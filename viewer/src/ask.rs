@@ -4,11 +4,14 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use firmware_schemas::api::what_if::{CaseRequest, WhatIfRequest};
 use firmware_schemas::api::{Acknowledgement, CommandRequest, Page, Problem};
+use firmware_schemas::quantity::Timestamp;
+use firmware_schemas::view::Snapshot;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::desk::{Answer, Question};
 use crate::feed::agent;
+use crate::scene::plan::{PlanError, SitePlan};
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +31,12 @@ pub enum AskError {
     /// The answer is not what was asked for.
     #[error("the answer cannot be read: {0}")]
     Answer(#[from] serde_json::Error),
+    /// The plan of a site cannot be used.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The answer cannot be kept.
+    #[error("keeping the answer: {0}")]
+    Keep(#[from] std::io::Error),
 }
 
 /// Questions that wait; more are dropped, and asked again.
@@ -77,16 +86,18 @@ impl Asker {
     }
 }
 
+/// The gateway's snapshot of a moment of the past, with stock position by position.
+pub fn snapshot_at(url: &str, at: Timestamp) -> Result<Snapshot, AskError> {
+    parse(get(&agent(), &format!("{}/v1/snapshot?at={at}&stock=all", url.trim_end_matches('/')))?)
+}
+
 /// Asks the gateway at `url`, and waits for the answer.
 pub fn ask_once(url: &str, question: &Question) -> Result<Answer, AskError> {
     ask(&agent(), url.trim_end_matches('/'), question)
 }
 
 fn ask(agent: &ureq::Agent, url: &str, question: &Question) -> Result<Answer, AskError> {
-    let get = |path: String| -> Result<Vec<u8>, AskError> {
-        let call = agent.get(format!("{url}{path}")).header("accept", "application/json");
-        read(call.config().http_status_as_error(false).build().call()?)
-    };
+    let get = |path: String| get(agent, &format!("{url}{path}"));
     Ok(match question {
         Question::Stock(site) => {
             let mut rows = Vec::new();
@@ -100,6 +111,12 @@ fn ask(agent: &ureq::Agent, url: &str, question: &Question) -> Result<Answer, As
                 }
             }
         }
+        Question::Plan(site) => match get(format!("/v1/sites/{site}/plan")) {
+            Ok(plan) => Answer::Plan(Some(Box::new(SitePlan::from_json(&String::from_utf8_lossy(&plan))?))),
+            // It has none, or is too old to know what a plan is.
+            Err(AskError::Refused { .. }) => Answer::Plan(None),
+            Err(why) => return Err(why),
+        },
         Question::Series { device, metric, from, to } => {
             let secs = to.since(*from).as_secs().div_ceil(160).max(1);
             let path = format!("/v1/devices/{device}/metrics/{metric}/buckets?from={from}&to={to}&step_secs={secs}");
@@ -150,6 +167,12 @@ fn ask(agent: &ureq::Agent, url: &str, question: &Question) -> Result<Answer, As
         Question::Outcome(id) => Answer::Outcome(Box::new(parse(get(format!("/v1/what-if/{id}?by=site"))?)?)),
         Question::Weeks(id) => Answer::Weeks(Box::new(parse(get(format!("/v1/what-if/{id}/series"))?)?)),
     })
+}
+
+/// The body of an answer, or what was wrong.
+pub(crate) fn get(agent: &ureq::Agent, url: &str) -> Result<Vec<u8>, AskError> {
+    let call = agent.get(url).header("accept", "application/json");
+    read(call.config().http_status_as_error(false).build().call()?)
 }
 
 fn post(agent: &ureq::Agent, url: &str, key: Option<&str>, body: &impl Serialize) -> Result<Vec<u8>, AskError> {

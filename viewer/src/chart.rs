@@ -11,15 +11,17 @@ use firmware_schemas::view::Snapshot;
 use crate::desk::{Answer, Desk, Question};
 use crate::feed::FeedEvent;
 use crate::palette::Theme;
+use crate::past::{PastAnswer, PastQuestion};
 use crate::record::SharedRecorder;
 use crate::scene::chart::{ChartPoint, Margins, ScreenPoint};
-use crate::scene::clock::{GatewayClock, Timeline};
+use crate::scene::clock::{GatewayClock, Shown, Timeline};
 use crate::scene::fleet::{Fleet, Lines};
 use crate::scene::history::Player;
 use crate::scene::keys::Act;
 use crate::scene::labels::Label;
 use crate::scene::mark::ItemId;
 use crate::scene::overlay::Heat;
+use crate::scene::past::{Chapters, Grain};
 use crate::scene::plan::{PlanView, SitePlan};
 use crate::scene::sites::Sites;
 use crate::scene::what_if::{Compare, Effect};
@@ -43,6 +45,17 @@ impl Default for Settings {
         Self { theme: Theme::DARK, words: Words::default(), layers: Layers::default(), heat: Heat::Off }
     }
 }
+
+/// The plan of a site is asked for again after this.
+const PLAN_EVERY: Duration = Duration::from_secs(600);
+/// What the line of time shows at first.
+const DAY: Duration = Duration::from_secs(86_400);
+/// The least and the most that it shows.
+const REACH: (Duration, Duration) = (Duration::from_secs(600), Duration::from_secs(400 * 86_400));
+/// The gateway is asked this often how far back it reaches.
+const REACH_EVERY: Duration = Duration::from_secs(60);
+/// Chapters have stock position by position where there are no more positions than this.
+const POSITIONS_MAX: u64 = 20_000;
 
 /// Stock of a site that is looked at is asked for again after this.
 pub(crate) const STOCK_EVERY: Duration = Duration::from_secs(15);
@@ -87,6 +100,16 @@ pub(crate) struct Chart {
     pub(crate) known: Known,
     /// What was known at the moment that is shown, when that is not now.
     pub(crate) past: Player,
+    /// What the gateway gave of the time before this viewer's own.
+    pub(crate) chapters: Chapters,
+    /// How much of the past the line of time shows.
+    pub(crate) reach: Duration,
+    /// Our clock when the gateway was last asked how far back it reaches.
+    reach_asked: Option<Duration>,
+    /// The moment that was drawn last.
+    stood: Option<Timestamp>,
+    /// What is shown is a picture of the past: what the gateway would say of now does not belong there.
+    pub(crate) of_past: bool,
     /// Counts up when all that is drawn must be drawn again: another moment, another network.
     pub(crate) generation: u64,
     /// Where the link stands.
@@ -160,6 +183,11 @@ impl Chart {
         Self {
             known: Known::default(),
             past: Player::default(),
+            chapters: Chapters::default(),
+            reach: DAY,
+            reach_asked: None,
+            stood: None,
+            of_past: false,
             generation: 0,
             link: Link::Connecting,
             clock: GatewayClock::default(),
@@ -341,16 +369,11 @@ impl Chart {
     /// Brings history, fleet and sites to the moment that is shown.
     pub(crate) fn keep_up(&mut self) {
         let Some(now) = self.now() else { return };
-        if !self.timeline.is_live()
-            && let Some(recorder) = &self.recorder
-            && let Ok(mut recorder) = recorder.lock()
-        {
-            match self.past.go(&mut recorder.history, now) {
-                Ok(true) => self.generation += 1,
-                Ok(false) => {}
-                Err(why) => bevy::log::warn!("history cannot be shown: {why}"),
-            }
+        if !self.timeline.is_live() {
+            self.go_back(now);
         }
+        let Some(now) = self.now() else { return };
+        self.stood = Some(now);
         let live = self.timeline.is_live() || self.past.known.at.is_none();
         let Self { known, past, fleet, sites, .. } = self;
         let known = if live { known } else { &mut past.known };
@@ -394,6 +417,77 @@ impl Chart {
             self.view.pan(-network::PANEL_PX / 2.0, 0.0);
             self.moved = true;
         }
+    }
+
+    /// Brings the past to a moment: from what was heard here, else from the gateway's. Where that is not here yet the
+    /// moment waits for it, so that time goes on without a hole.
+    fn go_back(&mut self, now: Timestamp) {
+        let Some(recorder) = self.recorder.clone() else { return };
+        let Ok(mut recorder) = recorder.lock() else { return };
+        let heard = recorder.history.span().map(|(from, _)| from);
+        let grain = match self.timeline.shown {
+            Shown::Replay { .. } => Grain::of_speed(self.timeline.speed()),
+            Shown::Live | Shown::Paused(_) => Grain::Fine,
+        };
+        let chapter = heard.and_then(|heard| self.chapters.of(now, heard, grain));
+        let went = match (chapter, heard) {
+            (Some(wanted), Some(heard)) => {
+                self.chapters.want(wanted);
+                let found = self.chapters.find(now, grain);
+                if self.chapters.has(wanted) && self.timeline.runs() {
+                    // The next, so that it is here in time.
+                    if let Some(next) = self.chapters.of(wanted.to, heard, grain) {
+                        self.chapters.want(next);
+                    }
+                }
+                match found {
+                    Some(found) => self.past.go_in(&self.chapters, found, now),
+                    None => {
+                        self.timeline.wait(self.stood.unwrap_or(now), self.elapsed);
+                        Ok(false)
+                    }
+                }
+            }
+            _ => self.past.go(&mut recorder.history, now),
+        };
+        match went {
+            Ok(true) => self.generation += 1,
+            Ok(false) => {}
+            Err(why) => bevy::log::warn!("history cannot be shown: {why}"),
+        }
+    }
+
+    /// What to ask of the gateway's past now.
+    pub(crate) fn past_question(&mut self) -> Option<PastQuestion> {
+        self.known.at?;
+        if self.reach_asked.is_none_or(|asked| self.elapsed.saturating_sub(asked) >= REACH_EVERY) {
+            self.reach_asked = Some(self.elapsed);
+            return Some(PastQuestion::Reach);
+        }
+        let chapter = self.chapters.take_wanted(self.elapsed)?;
+        let n_positions: u64 = self.known.sites.values().map(|site| u64::from(site.stock.positions)).sum();
+        Some(PastQuestion::Chapter(chapter, n_positions <= POSITIONS_MAX))
+    }
+
+    /// Takes what the gateway told of its past.
+    pub(crate) fn take_past(&mut self, answer: PastAnswer) {
+        match answer {
+            PastAnswer::Reach(Ok(begins)) => self.chapters.set_begins(begins),
+            // An older gateway has no past to give: what was heard here is there all the same.
+            PastAnswer::Reach(Err(why)) => bevy::log::debug!("how far back the gateway reaches is not known: {why}"),
+            PastAnswer::Chapter(chapter, packed) => {
+                if let Err(why) = &packed {
+                    let said = self.words.pick(format!("the past is not here: {why}"), format!("无法取得历史：{why}"));
+                    self.say(said);
+                }
+                self.chapters.take(chapter, packed, self.elapsed);
+            }
+        }
+    }
+
+    /// Whether stock is to be asked for: not where that of the past is shown.
+    pub(crate) fn wants_stock(&self) -> bool {
+        !self.of_past && (self.timeline.is_live() || !self.past.in_chapter())
     }
 
     /// Does what a key or a button asks for.
@@ -501,15 +595,32 @@ impl Chart {
     pub(crate) fn seek(&mut self, at: Timestamp) {
         let Some(live) = self.live_now() else { return };
         let from = self.history_span().map_or(live, |(from, _)| from);
-        self.timeline.seek(at.max(from).min(live), self.elapsed);
+        let at = at.max(from).min(live);
+        self.timeline.seek(at, self.elapsed);
+        self.stood = Some(at);
+        // A moment that the line of time does not reach is reached all the same.
+        self.reach = self.reach.max(live.since(at)).min(REACH.1);
         self.generation += 1;
     }
 
     /// From when to when moments can be shown.
     pub(crate) fn history_span(&self) -> Option<(Timestamp, Timestamp)> {
         let recorder = self.recorder.as_ref()?.lock().ok()?;
-        let (from, to) = recorder.history.span()?;
+        let (heard, to) = recorder.history.span()?;
+        let from = self.chapters.begins().map_or(heard, |begins| begins.min(heard));
         Some((from, self.live_now().unwrap_or(to).max(to)))
+    }
+
+    /// From when on the line of time shows the past.
+    pub(crate) fn line_begins(&self, live: Timestamp) -> Timestamp {
+        let from = live.saturating_sub(self.reach);
+        self.history_span().map_or(from, |(begins, _)| from.max(begins))
+    }
+
+    /// Shows more of the past in the line of time, or less.
+    pub(crate) fn widen(&mut self, factor: f64) {
+        let secs = (self.reach.as_secs_f64() * factor).clamp(REACH.0.as_secs_f64(), REACH.1.as_secs_f64());
+        self.reach = Duration::from_secs_f64(secs);
     }
 
     /// The gravest first, then the newest; from the first after the one that was shown last.
@@ -541,10 +652,16 @@ impl Chart {
             _ => return,
         };
         let kept = self.shown().sites.get(&site).map_or(0, |site| site.stock.positions);
-        let plan = self.plans.get(&site).cloned().or_else(|| SitePlan::generate(self.shown(), &site));
+        let own = self.plans.get(&site).or_else(|| self.told_plan(&site)).cloned();
+        let plan = own.or_else(|| SitePlan::generate(self.shown(), &site));
         match plan {
             Some(plan) if kept > 0 || !plan.generated => {
-                self.desk.want(Question::Stock(site), STOCK_EVERY, self.elapsed);
+                if plan.generated {
+                    self.desk.want(Question::Plan(site.clone()), PLAN_EVERY, self.elapsed);
+                }
+                if self.wants_stock() {
+                    self.desk.want(Question::Stock(site), STOCK_EVERY, self.elapsed);
+                }
                 self.inside = Some(Inside { plan, view: None, slot: None });
             }
             _ => {
@@ -554,17 +671,35 @@ impl Chart {
         }
     }
 
+    /// The plan that the gateway gave of a site.
+    fn told_plan(&self, site: &SiteId) -> Option<&SitePlan> {
+        match self.desk.peek(&Question::Plan(site.clone())) {
+            Some(Ok(Answer::Plan(plan))) => plan.as_deref(),
+            _ => None,
+        }
+    }
+
     /// Takes an answer of the gateway.
     pub(crate) fn take_answer(&mut self, question: &Question, answer: Result<Answer, String>) {
         match (question, &answer) {
             (Question::Stock(site), Ok(Answer::Stock(rows))) => {
                 let rows: BTreeMap<_, _> = rows.iter().map(|row| (row.sku.clone(), row.clone())).collect();
-                self.past.known.stock.insert(site.clone(), rows.clone());
+                if !self.past.in_chapter() {
+                    self.past.known.stock.insert(site.clone(), rows.clone());
+                }
                 self.known.stock.insert(site.clone(), rows);
                 let again =
                     self.inside.as_ref().is_some_and(|inside| inside.plan.generated && inside.plan.site == *site);
                 if again && let (Some(inside), Some(plan)) = (&mut self.inside, SitePlan::generate(&self.known, site)) {
                     inside.plan = plan; // what is kept where is known only now
+                }
+            }
+            (Question::Plan(site), Ok(Answer::Plan(Some(plan)))) => {
+                if let Some(inside) = &mut self.inside
+                    && inside.plan.site == *site
+                    && inside.plan.generated
+                {
+                    *inside = Inside { plan: (**plan).clone(), view: None, slot: None };
                 }
             }
             (Question::Decide(_, approve), Ok(_)) => {
@@ -626,7 +761,7 @@ impl Chart {
 
     /// Whether something on the chart moves by itself, so that it must be drawn again soon.
     pub(crate) fn animates(&self) -> bool {
-        !self.still && self.timeline.runs() && self.fleet.moves()
+        !self.still && self.timeline.runs() && (self.fleet.moves() || !self.timeline.is_live())
     }
 
     /// What a click on the chart means.

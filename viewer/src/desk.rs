@@ -14,11 +14,15 @@ use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::supply::ProposalId;
 use firmware_schemas::view::StockView;
 
+use crate::scene::plan::SitePlan;
+
 /// Something to ask, or to have done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Question {
     /// The stock of a site, position by position.
     Stock(SiteId),
+    /// The site from above.
+    Plan(SiteId),
     /// A metric in steps of time.
     Series {
         /// Whose.
@@ -59,6 +63,8 @@ pub enum Question {
 pub enum Answer {
     /// Stock by SKU.
     Stock(Vec<StockView>),
+    /// The plan of a site; `None` where the gateway has none.
+    Plan(Option<Box<SitePlan>>),
     /// A series.
     Series(Box<MetricBuckets>),
     /// A forecast.

@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! gateway ─ HTTP ─▶ feed ─ events ─▶ chart ─▶ scene (pure) ─▶ layers, symbols ─▶ Bevy ─▶ window, or an image
-//!                    └─▶ record ─ history ─┘              └─▶ panel ─▶ egui (text)
+//!         │          └─▶ record ─ history ─┤              └─▶ panel ─▶ egui (text)
+//!         └─ questions ─▶ ask, past ────────┘
 //! ```
 //!
 //! ```
@@ -25,6 +26,7 @@ mod layers;
 mod material;
 pub mod palette;
 mod panel;
+pub mod past;
 pub mod record;
 pub mod render;
 pub mod scene;

@@ -12,7 +12,7 @@ use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::view::Snapshot;
 use viewer::Settings;
 use viewer::app::{WindowOptions, run_window};
-use viewer::ask::ask_once;
+use viewer::ask::{ask_once, snapshot_at};
 use viewer::bench::Scale;
 use viewer::desk::{Answer, Question};
 use viewer::feed::fetch_snapshot;
@@ -150,8 +150,9 @@ struct RenderArgs {
     /// A recording instead.
     #[arg(long, value_name = "FILE")]
     recording: Option<PathBuf>,
-    /// The moment of the recording to show, such as 2026-11-22T06:40:00Z; its end when left out.
-    #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "recording")]
+    /// The moment to show, such as 2026-11-22T06:40:00Z: of the gateway's past, or of the recording; else now, or its
+    /// end.
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "snapshot")]
     at: Option<Timestamp>,
     #[command(flatten)]
     common: Common,
@@ -282,15 +283,22 @@ fn measure(args: BenchArgs) -> anyhow::Result<()> {
 fn draw_picture(args: RenderArgs) -> anyhow::Result<()> {
     let RenderArgs { url, snapshot, recording, at, common, view, what_if, compare, over, out } = args;
     let from_gateway = snapshot.is_none() && recording.is_none();
-    let (snapshot, link) = match (snapshot, recording) {
-        (Some(path), _) => {
+    let of_past = from_gateway && at.is_some();
+    let (snapshot, link) = match (snapshot, recording, at) {
+        (Some(path), ..) => {
             let text = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
             let snapshot =
                 serde_json::from_slice(&text).with_context(|| format!("{} is not a snapshot", path.display()))?;
             (snapshot, Link::File)
         }
-        (None, Some(path)) => (recorded(&path, at)?, Link::File),
-        (None, None) => (fetch_snapshot(&url).with_context(|| format!("asking {url} for a snapshot"))?, Link::Live),
+        (None, Some(path), at) => (recorded(&path, at)?, Link::File),
+        (None, None, Some(at)) => {
+            let then = snapshot_at(&url, at).with_context(|| format!("asking {url} for the snapshot of {at}"))?;
+            (then, Link::Past)
+        }
+        (None, None, None) => {
+            (fetch_snapshot(&url).with_context(|| format!("asking {url} for a snapshot"))?, Link::Live)
+        }
     };
     let settings = common.settings();
     let plans = read_plans(&common.plans)?;
@@ -311,7 +319,7 @@ fn draw_picture(args: RenderArgs) -> anyhow::Result<()> {
     };
     let over = over.unwrap_or_default();
     let url = from_gateway.then_some(url);
-    let options = RenderOptions { size, settings, select, look_at, link, inside, plans, what_if, over, url };
+    let options = RenderOptions { size, settings, select, look_at, link, inside, plans, what_if, over, of_past, url };
     let picture = render(snapshot, options)?;
     picture.image.save(&out).with_context(|| format!("saving {}", out.display()))?;
     println!("{}", out.display());

@@ -48,6 +48,8 @@ pub struct RenderOptions {
     pub what_if: Option<(WhatIfResult, String, Compare)>,
     /// What is shown over all: nothing, the help, alerts or proposals.
     pub over: Over,
+    /// The snapshot is of the past: the gateway is not asked for the stock of now.
+    pub of_past: bool,
     /// The gateway that is asked for series, stock and forecasts; nothing is asked without it.
     pub url: Option<String>,
 }
@@ -81,6 +83,7 @@ impl RenderOptions {
             plans: Vec::new(),
             what_if: None,
             over: Over::Nothing,
+            of_past: false,
             url: None,
         }
     }
@@ -211,6 +214,7 @@ impl Studio {
             chart.moved = true;
         }
         chart.link = options.link;
+        chart.of_past = options.of_past;
         chart.plans = options.plans.into_iter().map(|plan| (plan.site.clone(), plan)).collect();
         if let Some(site) = options.inside {
             let selected = chart.selected.replace(ItemId::Site(site));

@@ -537,6 +537,21 @@ fn supply_samples() -> Vec<Fact> {
             ],
             glns: vec![GlnSpec { site: id("WH-01"), gln: "9521234000006".parse().unwrap() }],
         },
+        Fact::PlansDefined(vec![SitePlanSpec {
+            site: id("WH-01"),
+            parts: PlanPartKind::ALL
+                .iter()
+                .map(|kind| PlanPart {
+                    kind: *kind,
+                    x_mm: -1_500,
+                    y_mm: 20_000,
+                    width_mm: if kind.is_dock() { 0 } else { 2_700 },
+                    height_mm: if kind.is_dock() { 0 } else { 1_200 },
+                    sku: (*kind == PlanPartKind::Slot).then(|| id("SKU-1")),
+                    sensor: kind.is_zone().then(|| id("cold-7")),
+                })
+                .collect(),
+        }]),
         Fact::ForecastOverridden {
             at: time(5),
             site: id("WH-01"),

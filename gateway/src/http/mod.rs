@@ -26,6 +26,7 @@ mod openapi30;
 mod operations;
 mod orders;
 mod page;
+mod past;
 mod quarantine;
 mod readings;
 mod replenishment;
@@ -47,6 +48,7 @@ use crate::caller::Presence;
 use crate::control::{Reply, Request, RequestError};
 use crate::instrument::{Health, Metrics};
 use crate::journal::JournalReader;
+use crate::past::Past;
 use crate::planning::Planner;
 use crate::ports::Clock;
 use crate::store::Store;
@@ -161,6 +163,8 @@ pub struct App {
     pub webhooks: Arc<Webhooks>,
     /// Permits for those who follow operations; [`App::followers`] makes it.
     pub followers: Arc<Semaphore>,
+    /// The twin as it was.
+    pub past: Arc<Past>,
 }
 
 impl App {
@@ -242,6 +246,7 @@ pub fn router(app: App) -> Router {
     alerts::add_to(&mut api);
     quarantine::add_to(&mut api);
     stream::add_to(&mut api);
+    past::add_to(&mut api);
     what_if::add_to(&mut api);
     routes::add_to(&mut api);
     webhooks::add_to(&mut api);

@@ -12,6 +12,7 @@
 use super::api::{About, Api, read_params};
 use super::error::{Kind, Problem};
 use super::params::{Param, query_params};
+use super::past;
 use super::snapshot::{self, Pieces, Stopped};
 use super::{App, Published};
 use axum::body::{Body, Bytes};
@@ -270,6 +271,16 @@ query_params! {
     }
 }
 
+query_params! {
+    /// Of when, and how much of it.
+    SnapshotQuery {
+        /// The state as it was then; as it is now where this is left out.
+        at: Timestamp = "2026-11-22T06:40:00Z",
+        /// Stock position by position (`all`), or only the sums of each site (`none`, the default).
+        stock: StockDetail = "none",
+    }
+}
+
 impl StockDetailQuery {
     fn with_stock(&self) -> bool {
         self.stock == Some(StockDetail::All)
@@ -285,13 +296,15 @@ pub(super) fn add_to(api: &mut Api) {
         tag: "live",
         summary: "Everything at once",
         description: "One consistent state; follow it with `/v1/stream` and the header `Last-Event-ID: {seq}`. With \
-            `stock=all` it can be long, and comes in pieces.",
+            `stock=all` it can be long, and comes in pieces. With `at` it is the state as it was then, worked out from \
+            the journal: what was known by that moment, and nothing that came later. `410` where it is not kept any \
+            more (`/v1/past` says from when on it is), `503` while too many ask for the past.",
     };
     let responses = json!({ "200": {
         "description": "The state.",
         "content": { "application/json": { "schema": snapshot_schema } },
     } });
-    api.get_raw::<(), StockDetailQuery>(about, responses, get(get_snapshot));
+    api.get_raw::<(), SnapshotQuery>(about, responses, get(get_snapshot));
     let about = About {
         path: "/v1/stream",
         id: "follow",
@@ -315,16 +328,20 @@ pub(super) fn add_to(api: &mut Api) {
 
 async fn get_snapshot(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();
-    let ((), query) = read_params::<(), StockDetailQuery>(&mut parts).await?;
+    let ((), SnapshotQuery { at, stock }) = read_params::<(), SnapshotQuery>(&mut parts).await?;
+    let (published, now) = match at {
+        None => (app.published.load_full(), app.clock.now()),
+        Some(at) => (Arc::new(past::published_at(&app, at).await?), at),
+    };
     // It counts as a client: so many at once, and no more.
     let subscription = app.hub.subscribe(app.limits.streams_max)?;
     let (out, pieces) = mpsc::channel(PIECES);
-    let published = app.published.load_full();
     app.metrics.snapshot_begun(false);
     tokio::spawn(async move {
         let _subscription = subscription;
         let mut out = Pieces::new(out);
-        let written = snapshot::write(&mut out, &published, &app.tenant, app.clock.now(), query.with_stock()).await;
+        let with_stock = stock == Some(StockDetail::All);
+        let written = snapshot::write(&mut out, &published, &app.tenant, now, with_stock).await;
         if written.is_ok() {
             out.flush().await.ok();
         }

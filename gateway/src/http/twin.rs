@@ -7,6 +7,7 @@ use super::params::{Limit, Param, Text, path_params, query_params};
 use ::twin::Twin;
 use ::twin::state::{SiteIdx, SkuIdx, StockIdx};
 use firmware_schemas::api::Page;
+use firmware_schemas::api::plan::SitePlanView;
 use firmware_schemas::fact::DeviceIdx;
 use firmware_schemas::gs1::{Gln, Gtin};
 use firmware_schemas::id::{DeviceId, LaneId, ShipmentId, SiteId, SkuId, VehicleId};
@@ -26,6 +27,9 @@ pub(super) fn add_to(api: &mut Api) {
     api.get(about("/v1/network", "get_network", "The head of the network", "Name, currency and time zone."), network);
     api.get(about("/v1/sites", "list_sites", "Sites by id", "With the sums of their stock."), sites);
     api.get(about("/v1/sites/{site}", "get_site", "One site", "With the sums of its stock."), site);
+    let plan =
+        "From above, in metres: hall, zones, slots with what they are for, doors. `404` where the network has none.";
+    api.get(about("/v1/sites/{site}/plan", "get_plan_of_site", "The plan of a site", plan), plan_of_site);
     let stock_at_site = "In the order in which its SKUs were defined.";
     api.get(about("/v1/sites/{site}/stock", "list_stock_of_site", "The stock of a site", stock_at_site), stock_of_site);
     api.get(about("/v1/lanes", "list_lanes", "Lanes by id", "Connections between two sites by one mode."), lanes);
@@ -139,6 +143,13 @@ async fn sites(call: Call<(), SiteQuery>) -> Result<Page<SiteView>, Problem> {
 async fn site(call: Call<SitePath>) -> Result<SiteView, Problem> {
     let published = call.app.published.load();
     Ok(published.twin.site_view(find_site(&published.twin, &call.path.site)?))
+}
+
+async fn plan_of_site(call: Call<SitePath>) -> Result<SitePlanView, Problem> {
+    let published = call.app.published.load();
+    let at = find_site(&published.twin, &call.path.site)?;
+    let plan = published.twin.plan_by_site.get(&at).and_then(|plan| SitePlanView::of(plan));
+    plan.ok_or_else(|| Problem::not_found("plan of the site", &call.path.site))
 }
 
 fn find_site(twin: &Twin, site: &SiteId) -> Result<SiteIdx, Problem> {

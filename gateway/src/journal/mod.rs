@@ -34,6 +34,7 @@
 //! writes the same bytes again and syncs before it calls them durable.
 
 pub mod cursor;
+pub mod milestone;
 mod policy;
 mod reader;
 mod recovery;

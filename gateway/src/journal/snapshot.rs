@@ -89,6 +89,23 @@ fn parse_file_name(name: &str, suffix: &str) -> Option<Seq> {
 ///
 /// `version` is the content's; [`load_newest`] takes only its own. `seq` must be durable in the journal.
 pub fn save(disk: &dyn Disk, seq: Seq, version: u32, bytes: &[u8]) -> Result<(), ReplaceError> {
+    write(disk, &file_name(seq), TEMPORARY, seq, version, bytes)?;
+    // The snapshot is safe; old ones that stay only take space, and the next save tries again.
+    if let Err(error) = prune(disk) {
+        tracing::warn!(%error, "old snapshots not removed");
+    }
+    Ok(())
+}
+
+/// Writes a file with the header above.
+pub(super) fn write(
+    disk: &dyn Disk,
+    name: &str,
+    temporary: &str,
+    seq: Seq,
+    version: u32,
+    bytes: &[u8],
+) -> Result<(), ReplaceError> {
     let mut header = [0; HEADER_BYTES];
     header[..8].copy_from_slice(&MAGIC);
     header[8..12].copy_from_slice(&CONTAINER_VERSION.to_le_bytes());
@@ -98,12 +115,7 @@ pub fn save(disk: &dyn Disk, seq: Seq, version: u32, bytes: &[u8]) -> Result<(),
     header[32..36].copy_from_slice(&crc32fast::hash(bytes).to_le_bytes());
     let crc = crc32fast::hash(&header[..36]);
     header[36..].copy_from_slice(&crc.to_le_bytes());
-    replace(disk, &file_name(seq), TEMPORARY, &[&header, bytes])?;
-    // The snapshot is safe; old ones that stay only take space, and the next save tries again.
-    if let Err(error) = prune(disk) {
-        tracing::warn!(%error, "old snapshots not removed");
-    }
-    Ok(())
+    replace(disk, name, temporary, &[&header, bytes])
 }
 
 fn prune(disk: &dyn Disk) -> io::Result<()> {
@@ -163,7 +175,8 @@ pub fn load_oldest(disk: &dyn Disk, version: u32) -> Result<Option<Snapshot>, Sn
     Ok(None)
 }
 
-fn read(disk: &dyn Disk, name: &str, seq: Seq, version: u32) -> io::Result<Result<Snapshot, SkipReason>> {
+/// Reads a file with the header above; `Err` within says why it cannot be used.
+pub(super) fn read(disk: &dyn Disk, name: &str, seq: Seq, version: u32) -> io::Result<Result<Snapshot, SkipReason>> {
     let file = disk.open(name)?;
     let len = file.len()?;
     let mut header = [0; HEADER_BYTES];

@@ -26,8 +26,9 @@ use self::work::{Request, Task};
 use crate::http::Published;
 use crate::http::error::Problem;
 use crate::journal::{JournalReader, ReplaceError};
+use crate::past::twin_at;
 use crate::ports::{Clock, Disk};
-use crate::recover::{RecoverError, rebuild_at};
+use crate::recover::RecoverError;
 use crate::routes::Day;
 use ::twin::Twin;
 use ::twin::network::Network;
@@ -674,7 +675,7 @@ impl WhatIf {
         let twin = match live {
             Some(twin) => twin,
             None => {
-                rebuilt = rebuild_at(self.sources.snapshots.as_ref(), &self.sources.journal, start, &job.stop)?;
+                rebuilt = twin_at(self.sources.snapshots.as_ref(), &self.sources.journal, start, &job.stop)?;
                 &rebuilt
             }
         };

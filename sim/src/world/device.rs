@@ -2,6 +2,7 @@
 
 use super::calendar::{NANOS_PER_MILLI, NANOS_PER_SEC, hours, local_second, minutes, secs};
 use super::climate::{Climate, outside_c};
+use super::hall::Hauler;
 use super::queue::{Event, FaultKind, Rank};
 use super::vehicle::Motion;
 use super::wire::{self, Origin, Sample, Whereabouts};
@@ -37,6 +38,10 @@ pub(crate) enum Model {
     Level {
         low: i64,
         span: i64,
+    },
+    /// Metres to the east and to the north in the hall.
+    InHall {
+        axis: usize,
     },
     /// Speed of the vehicle, in thousandths of this many of the unit to a millimetre a second.
     Speed {
@@ -82,6 +87,8 @@ pub(crate) struct Device {
     pub(crate) samples: Vec<(MetricName, Sample)>,
     pub(crate) climate: Climate,
     pub(crate) locates: bool,
+    /// Where it goes, of a vehicle in a hall.
+    pub(crate) hauler: Option<Box<Hauler>>,
     /// It reports goods; such devices have power and a wire, and do not fail.
     pub(crate) reports_goods: bool,
     pub(crate) offset_secs: i64,
@@ -179,6 +186,7 @@ impl World {
         let device = &mut self.devices[index as usize];
         let words = block(self.measuring, device.subject, device.ticks);
         device.ticks += 1;
+        let in_hall = device.hauler.as_mut().map_or([0, 0], |hauler| hauler.at(self.config.seed, self.now));
         let second = local_second(self.now, device.offset_secs);
         let passed = (self.now - device.measured_at) as f64 / 1e9;
         device.measured_at = self.now;
@@ -212,6 +220,7 @@ impl World {
                 Model::Speed { per_mm_s } => {
                     Sample::Milli((f64::from(motion.map_or(0, |motion| motion.speed_mm_per_s)) * per_mm_s) as i64)
                 }
+                Model::InHall { axis } => Sample::Milli(in_hall[axis]),
                 Model::OpenOrders => Sample::Integer(self.sites[device.site as usize].open_picks),
                 Model::Scans => Sample::Integer(device.reports),
                 Model::Count => {

@@ -2,8 +2,8 @@
 
 use firmware_schemas::id::{LaneId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{
-    DemandSpec, DeviceSpec, LaneSpec, NetworkSpec, SeasonalitySpec, ShipmentLineSpec, ShipmentSpec, SiteSpec, SkuSpec,
-    StockSpec, VehicleSpec,
+    DemandSpec, DeviceSpec, LaneSpec, NetworkSpec, SeasonalitySpec, ShipmentLineSpec, ShipmentSpec, SitePlanSpec,
+    SiteSpec, SkuSpec, StockSpec, VehicleSpec,
 };
 use firmware_schemas::quantity::{Pieces, Seconds, Timestamp};
 use firmware_schemas::telemetry::GoodsLine;
@@ -36,6 +36,8 @@ pub struct WorldInput {
     pub seasonality: Vec<SeasonalitySpec>,
     /// Goods under way.
     pub shipments: Vec<ShipmentSpec>,
+    /// Sites from above.
+    pub plans: Vec<SitePlanSpec>,
     /// Vehicles that are on a lane of their route, and how far along it in thousandths; for them it counts
     /// before [`VehicleSpec::progress_permille`].
     pub whereabouts: BTreeMap<VehicleId, (LaneId, u16)>,
@@ -112,6 +114,7 @@ impl From<&Network> for WorldInput {
             demand: network.demand().to_vec(),
             seasonality: network.seasonality().to_vec(),
             shipments: network.shipments().to_vec(),
+            plans: network.plans().to_vec(),
             whereabouts: BTreeMap::new(),
         }
     }

@@ -29,6 +29,9 @@
 //! A warehouse system that is told to deliver does so like for an order of its own customer's making. Where sites do
 //! not order by themselves (`WorldConfig::sites_order`), that is how goods move.
 //!
+//! **Halls.** A vehicle of kind `agv` whose device measures `x` and `y`, at a site with a plan, goes to and fro between
+//! the doors and the slots of that plan.
+//!
 //! **Mass.** Goods enter only where they are made and leave only to customers.
 
 pub(crate) mod calendar;
@@ -37,6 +40,7 @@ mod command;
 mod demand;
 mod device;
 pub(crate) mod geo;
+mod hall;
 mod input;
 mod pace;
 mod queue;

@@ -5,6 +5,7 @@ use super::climate::Climate;
 use super::demand::{Demand, Season, Zone};
 use super::device::{Device, Model, Reach, model};
 use super::geo::Track;
+use super::hall::{Hall, Hauler};
 use super::queue::{Event, Queue, Rank};
 use super::stock::{Opening, Row, Site, Sku};
 use super::transport::{Lane, Shipment, whole_millis};
@@ -14,12 +15,15 @@ use super::{Totals, World, WorldConfig, WorldError, WorldInput};
 use crate::rng::{BlockKey, Purpose, Stream, block, mix, subject};
 use crate::situation::servers::{SERVERS_MAX, Search, Servers};
 use firmware_schemas::codec::Encoding;
-use firmware_schemas::id::DeviceId;
-use firmware_schemas::network::{DemandSpec, DeviceKind, DeviceSpec, SeasonalitySpec, SiteKind, VehicleSpec};
+use firmware_schemas::id::{DeviceId, SiteId};
+use firmware_schemas::network::{
+    DemandSpec, DeviceKind, DeviceSpec, MetricSpec, SeasonalitySpec, SiteKind, VehicleKind, VehicleSpec,
+};
 use firmware_schemas::quantity::Seconds;
 use firmware_schemas::topic::PREFIX;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt::Display;
+use std::sync::Arc;
 
 /// Used where the network has no scanner and no warehouse system: someone must report the goods.
 const REPORTER: &str = "warehouse-system";
@@ -103,6 +107,7 @@ pub(super) fn world(input: &WorldInput, config: WorldConfig) -> Result<World, Wo
 
 impl World {
     fn add_sites(&mut self, input: &WorldInput) {
+        let hall = |site: &SiteId| input.plans.iter().find(|plan| plan.site == *site).and_then(Hall::of).map(Arc::new);
         self.sites = input
             .sites
             .iter()
@@ -119,6 +124,7 @@ impl World {
                 height: 0,
                 orders: 0,
                 open_picks: 0,
+                hall: hall(&spec.site),
             })
             .collect();
         self.skus = input
@@ -315,7 +321,17 @@ impl World {
         let character = block(BlockKey::new(self.config.seed, Purpose::Character), name, 0);
         let cbor = u64::from(character[0]) * 1_000 < u64::from(self.config.cbor_permille) << 32;
         let base = format!("{PREFIX}/{}/{}/{}/", self.tenant, self.sites[site as usize].id, spec.device);
-        let models: Vec<Model> = spec.metrics.iter().map(model).collect();
+        let hauler =
+            vehicle.filter(|vehicle| self.vehicles[*vehicle as usize].kind == VehicleKind::Agv).and_then(|_| {
+                let hall = self.sites[site as usize].hall.as_ref()?;
+                Some(Box::new(Hauler::new(hall.clone(), self.config.seed, name, self.now)))
+            });
+        let measures = |metric: &MetricSpec| match metric.metric.as_str() {
+            "x" if hauler.is_some() => Model::InHall { axis: 0 },
+            "y" if hauler.is_some() => Model::InHall { axis: 1 },
+            _ => model(metric),
+        };
+        let models: Vec<Model> = spec.metrics.iter().map(measures).collect();
         let thermometer = models.iter().position(|model| *model == Model::Temperature);
         let samples = spec.metrics.iter().zip(&models).map(|(metric, model)| {
             let first = match model {
@@ -347,6 +363,7 @@ impl World {
             ),
             models,
             locates: locates && vehicle.is_some(),
+            hauler,
             reports_goods: matches!(spec.kind, DeviceKind::WarehouseSystem | DeviceKind::Scanner),
             offset_secs: self.sites[site as usize].offset_secs,
             boot: u64::try_from(self.config.start.as_secs()).unwrap_or(0),

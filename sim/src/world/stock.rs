@@ -1,6 +1,7 @@
 //! Goods on shelves: what is there, promised and owed, who orders what from whom, and what is made.
 
 use super::calendar::{hours, minutes, secs};
+use super::hall::Hall;
 use super::queue::{Event, Rank};
 use super::{Message, World};
 use crate::rng::{Purpose, Stream, mix, subject};
@@ -10,6 +11,7 @@ use firmware_schemas::quantity::{Pieces, Position, Timestamp};
 use firmware_schemas::telemetry::{EVENTS_MAX, EventFrame, EventRecord, Happening};
 use firmware_schemas::topic::Channel;
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 /// The most back-orders that wait for one SKU at one site; who comes later goes elsewhere.
 const BACK_ORDERS_MAX: usize = 1_000;
@@ -35,6 +37,8 @@ pub(crate) struct Site {
     /// How many orders were placed here.
     pub(crate) orders: u64,
     pub(crate) open_picks: i64,
+    /// From above, for what drives in it.
+    pub(crate) hall: Option<Arc<Hall>>,
 }
 
 /// Goods.

@@ -1,6 +1,8 @@
 //! Entries go in one at a time, each checked against those before it; what refers forward is checked at the
 //! end.
 
+mod plan;
+
 use std::hash::Hash;
 
 use firmware_schemas::id::{LaneId, SiteId, SkuId, VehicleId};
@@ -42,6 +44,8 @@ pub(super) struct Builder {
     gtins: [HashMap<u64, u32>; 2],
     /// By site, and by key.
     glns: [HashMap<u64, u32>; 2],
+    /// Plans by site.
+    plans: HashMap<u32, u32>,
     /// Start and end of each lane, as places in the list of sites.
     lane_ends: Vec<(u32, u32)>,
     refused: Refused,
@@ -104,6 +108,12 @@ pub(super) fn from_parts(parts: Parts) -> Result<Network, Vec<NetworkError>> {
         gtins, "gtins.csv", add_gtin;
         glns, "glns.csv", add_gln;
     }
+    for plan in parts.plans {
+        for (part, line) in plan.parts.into_iter().zip(1..) {
+            let place = Place { file: "site_plans.csv", line };
+            noted(builder.add_plan_part(plan.site.clone(), part, place, &mut errors));
+        }
+    }
     builder.finish(errors)
 }
 
@@ -127,6 +137,7 @@ impl Builder {
             shipments: HashMap::new(),
             gtins: [HashMap::new(), HashMap::new()],
             glns: [HashMap::new(), HashMap::new()],
+            plans: HashMap::new(),
             lane_ends: Vec::new(),
             refused: Refused::default(),
         }

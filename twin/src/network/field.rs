@@ -107,6 +107,11 @@ fn scaled_seconds(text: &str, scale: u64) -> Result<Seconds, Expected> {
     Ok(Seconds(millis.saturating_add(500) / 1_000))
 }
 
+/// Metres with up to three decimals, as millimetres.
+pub(crate) fn millimetres(text: &str) -> Result<i32, Expected> {
+    i32::try_from(decimal(text, 3)?).map_err(|_too_large| "a length in range".into())
+}
+
 pub(crate) fn celsius(text: &str) -> Result<MilliCelsius, Expected> {
     let milli = decimal(text, 3)?;
     i32::try_from(milli).map(MilliCelsius).map_err(|_too_large| "a temperature in range".into())

@@ -21,8 +21,8 @@ use std::hash::Hash;
 
 use firmware_schemas::id::{DeviceId, LaneId, SiteId, SkuId, VehicleId};
 use firmware_schemas::network::{
-    DemandSpec, DeviceSpec, GlnSpec, GtinSpec, LaneSpec, NetworkSpec, SeasonalitySpec, ShipmentSpec, SiteSpec, SkuSpec,
-    StockSpec, VehicleSpec,
+    DemandSpec, DeviceSpec, GlnSpec, GtinSpec, LaneSpec, NetworkSpec, SeasonalitySpec, ShipmentSpec, SitePlanSpec,
+    SiteSpec, SkuSpec, StockSpec, VehicleSpec,
 };
 use firmware_schemas::quantity::{Position, Seconds};
 use hashbrown::HashMap;
@@ -52,6 +52,7 @@ pub struct Parts {
     pub shipments: Vec<ShipmentSpec>,
     pub gtins: Vec<GtinSpec>,
     pub glns: Vec<GlnSpec>,
+    pub plans: Vec<SitePlanSpec>,
 }
 
 impl Parts {
@@ -70,6 +71,7 @@ impl Parts {
             shipments: Vec::new(),
             gtins: Vec::new(),
             glns: Vec::new(),
+            plans: Vec::new(),
         }
     }
 }
@@ -134,6 +136,11 @@ impl Network {
     /// GTINs of SKUs.
     pub fn gtins(&self) -> &[GtinSpec] {
         &self.parts.gtins
+    }
+
+    /// Sites from above, each with its hall as the first part.
+    pub fn plans(&self) -> &[SitePlanSpec] {
+        &self.parts.plans
     }
 
     /// GLNs of sites.

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use firmware_schemas::id::{LaneId, ShipmentId};
 use firmware_schemas::network::{
-    DemandSpec, DeviceKind, DeviceSpec, GlnSpec, GtinSpec, LaneSpec, Mode, ShipmentLineSpec, ShipmentSpec, SiteKind,
-    SiteSpec, SkuSpec, StockSpec, TemperatureClass, VehicleKind, VehicleSpec,
+    DemandSpec, DeviceKind, DeviceSpec, GlnSpec, GtinSpec, LaneSpec, Mode, PlanPart, PlanPartKind, ShipmentLineSpec,
+    ShipmentSpec, SiteKind, SiteSpec, SkuSpec, StockSpec, TemperatureClass, VehicleKind, VehicleSpec,
 };
 use firmware_schemas::quantity::{Grams, Metres, MinorUnits, Pieces, Position, Seconds};
 use hashbrown::HashMap;
@@ -31,6 +31,7 @@ pub const FILES: &[&str] = &[
     "shipments.csv",
     "gtins.csv",
     "glns.csv",
+    "site_plans.csv",
 ];
 
 /// Reads a network from texts that `files` gives by name; `None` means that there is no such file.
@@ -133,6 +134,12 @@ const TABLES: &[(&str, bool, &[Column], ReadTable)] = &[
     }),
     ("glns.csv", false, gln::COLUMNS, |reader, table| {
         reader.rows(table, |row, builder, _| builder.add_gln(gln::read(row)?, row.place, row.errors));
+    }),
+    ("site_plans.csv", false, plan::COLUMNS, |reader, table| {
+        reader.rows(table, |row, builder, _| {
+            let (site, part) = plan::read(row)?;
+            builder.add_plan_part(site, part, row.place, row.errors)
+        });
     }),
 ];
 
@@ -504,6 +511,40 @@ mod gln {
     pub(super) fn read(row: &mut Row<'_>) -> Result<GlnSpec, Reported> {
         let (site, gln) = (row.required(SITE, field::id), row.required(GLN, field::gs1));
         Ok(GlnSpec { site: site?, gln: gln? })
+    }
+}
+
+mod plan {
+    use super::*;
+    use firmware_schemas::id::SiteId;
+
+    columns! {
+        SITE: required("site"),
+        PART: required("part"),
+        X: required("x_m"),
+        Y: required("y_m"),
+        WIDTH: optional("width_m"),
+        HEIGHT: optional("height_m"),
+        SKU: optional("sku"),
+        SENSOR: optional("sensor"),
+    }
+
+    pub(super) fn read(row: &mut Row<'_>) -> Result<(SiteId, PlanPart), Reported> {
+        let site = row.required(SITE, field::id);
+        let kind = row.required(PART, field::choice(PlanPartKind::ALL, PlanPartKind::from_name));
+        let (x, y) = (row.required(X, field::millimetres), row.required(Y, field::millimetres));
+        let (width, height) = (row.or(WIDTH, 0, field::millimetres), row.or(HEIGHT, 0, field::millimetres));
+        let (sku, sensor) = (row.optional(SKU, field::id), row.optional(SENSOR, field::id));
+        let part = PlanPart {
+            kind: kind?,
+            x_mm: x?,
+            y_mm: y?,
+            width_mm: width?,
+            height_mm: height?,
+            sku: sku?,
+            sensor: sensor?,
+        };
+        Ok((site?, part))
     }
 }
 

@@ -62,6 +62,11 @@ fn right() -> Files {
         ),
         ("gtins.csv", "sku,gtin\nTEA,9521234543213\n"),
         ("glns.csv", "site,gln\nWH,9521234000006\n"),
+        (
+            "site_plans.csv",
+            "site,part,x_m,y_m,width_m,height_m,sku,sensor\nWH,hall,-1,0,40.5,20,,\nWH,chilled,0,5,20,10,,COLD\n\
+             WH,slot,3,8.125,2.7,1.2,YOG,\nWH,slot,6,8,2.7,1.2,,\nWH,dock_in,10,0,,,,\nWH,dock_out,10,20,,,,\n",
+        ),
     ]
     .map(|(name, text)| (name, text.to_owned()))
     .into()
@@ -385,4 +390,53 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn a_plan_is_read_part_by_part_with_its_hall_first() {
+    let network = load(&right()).unwrap();
+    let [plan] = network.plans() else { panic!("{:?}", network.plans()) };
+    let kinds: Vec<&str> = plan.parts.iter().map(|part| part.kind.as_str()).collect();
+    assert_eq!(kinds, ["hall", "chilled", "slot", "slot", "dock_in", "dock_out"]);
+    let slot = &plan.parts[2];
+    assert_eq!((slot.x_mm, slot.y_mm, slot.width_mm, slot.height_mm), (3_000, 8_125, 2_700, 1_200));
+    assert_eq!(slot.sku.as_ref().map(|sku| sku.as_str()), Some("YOG"));
+}
+
+#[test]
+fn a_plan_that_cannot_be_is_refused_by_line_and_field() {
+    let file = "site_plans.csv";
+    check(
+        file,
+        "WH,hall",
+        "X,hall",
+        &[
+            "site_plans.csv:2: site: no site is called \"X\"",
+            "site_plans.csv:3: part: the hall of \"WH\" must come before its other parts",
+            "site_plans.csv:4: part: the hall of \"WH\" must come before its other parts",
+            "site_plans.csv:5: part: the hall of \"WH\" must come before its other parts",
+            "site_plans.csv:6: part: the hall of \"WH\" must come before its other parts",
+            "site_plans.csv:7: part: the hall of \"WH\" must come before its other parts",
+        ],
+    );
+    check(file, "WH,chilled", "WH,hall", &["site_plans.csv:3: sensor: only a zone has a sensor"]);
+    check(file, "0,5,20,10,,COLD", "0,5,20,16,,COLD", &["site_plans.csv:3: x_m: this chilled lies outside the hall"]);
+    check(file, ",,COLD", ",,GPS", &["site_plans.csv:3: sensor: \"GPS\" reports under \"NGB\""]);
+    check(file, ",,COLD", ",,NONE", &["site_plans.csv:3: sensor: no device is called \"NONE\""]);
+    check(file, "2.7,1.2,YOG", "2.7,1.2,JAM", &["site_plans.csv:4: sku: no sku is called \"JAM\""]);
+    check(file, "slot,6,8,2.7,", "slot,6,8,0,", &["site_plans.csv:5: width_m: must be above 0 and at most 10000 m"]);
+    check(
+        file,
+        "slot,6,8,",
+        "slot,6.00001,8,",
+        &["site_plans.csv:5: x_m: expected a decimal number with at most 3 digits after the point, found \"6.00001\""],
+    );
+    check(file, "dock_in,10,0", "dock_in,10,1", &["site_plans.csv:6: x_m: a door stands in a wall of the hall"]);
+    check(
+        file,
+        "dock_in",
+        "gate",
+        &["site_plans.csv:6: part: expected one of hall, receiving, dry, chilled, frozen, shipping, slot, dock_in, \
+         dock_out, found \"gate\""],
+    );
 }

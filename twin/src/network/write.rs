@@ -137,6 +137,22 @@ pub fn write(parts: &Parts) -> BTreeMap<&'static str, String> {
     add("gtins.csv", "sku,gtin", gtins.collect(), false);
     let glns = parts.glns.iter().map(|it| row([&it.site, &it.gln]));
     add("glns.csv", "site,gln", glns.collect(), false);
+    let plans = parts.plans.iter().flat_map(|plan| plan.parts.iter().map(move |part| (&plan.site, part)));
+    let plans = plans.map(|(site, it)| {
+        let metres = |mm: i32| decimal(i64::from(mm), 3);
+        let extent = |mm: i32| if it.kind.is_dock() { String::new() } else { metres(mm) };
+        row([
+            site,
+            &it.kind,
+            &metres(it.x_mm),
+            &metres(it.y_mm),
+            &extent(it.width_mm),
+            &extent(it.height_mm),
+            &or_empty(&it.sku),
+            &or_empty(&it.sensor),
+        ])
+    });
+    add("site_plans.csv", "site,part,x_m,y_m,width_m,height_m,sku,sensor", plans.collect(), false);
     files
 }
 

@@ -292,12 +292,11 @@ pub(super) fn time_bar(ctx: &egui::Context, chart: &Chart, theme: &Theme, wishes
     });
 }
 
-/// From the beginning of history to now, with ticks, alerts and the moment that is shown.
+/// From a day ago, or as far as the wheel says, to now, with ticks, alerts and the moment that is shown.
 fn time_line(ui: &mut egui::Ui, chart: &Chart, now: Timestamp, theme: &Theme, wishes: &mut Vec<Wish>) {
     let words = &chart.words;
     let live = chart.live_now().unwrap_or(now);
-    let day_before = live.saturating_sub(Duration::from_secs(86_400));
-    let from = chart.history_span().map_or(day_before, |(from, _)| from);
+    let from = chart.line_begins(live);
     // A minute is a line's width even right after the start.
     let from = from.min(live.saturating_sub(Duration::from_secs(600)));
     let size = egui::vec2(ui.available_width() - 8.0, TIMELINE_PX);
@@ -331,6 +330,10 @@ fn time_line(ui: &mut egui::Ui, chart: &Chart, now: Timestamp, theme: &Theme, wi
     let x = x_of(now.max(from));
     painter.line_segment([Pos2::new(x, y - 9.0), Pos2::new(x, y + 9.0)], Stroke::new(2.0, colour(theme.selection)));
     painter.circle_filled(Pos2::new(x, y), 4.5, colour(theme.selection));
+    let turned = if response.hovered() { ui.input(|input| input.smooth_scroll_delta.y) } else { 0.0 };
+    if turned != 0.0 {
+        wishes.push(Wish::Widen(1.25_f64.powf(-f64::from(turned) / 50.0)));
+    }
     if let Some(at) = response.interact_pointer_pos().filter(|_| response.clicked() || response.dragged()) {
         let share = f64::from(((at.x - rect.left()) / rect.width()).clamp(0.0, 1.0));
         wishes.push(Wish::Seek(Timestamp::from_nanos(from.as_nanos() + (share * span) as i64)));

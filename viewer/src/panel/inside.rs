@@ -24,7 +24,9 @@ pub(super) fn show(ctx: &egui::Context, chart: &mut Chart, look: &Look, wishes: 
     let now = chart.now().unwrap_or(Timestamp::EPOCH);
     let elapsed = chart.elapsed;
     let Some(mut inside) = chart.inside.take() else { return };
-    chart.desk.want(Question::Stock(inside.plan.site.clone()), STOCK_EVERY, elapsed);
+    if chart.wants_stock() {
+        chart.desk.want(Question::Stock(inside.plan.site.clone()), STOCK_EVERY, elapsed);
+    }
     let fitted = PlanView::fit(&inside.plan, f64::from(room.width()), f64::from(room.height()) - 64.0);
     // The heading has its place above the hall.
     let fitted = PlanView { centre: [fitted.centre[0], fitted.centre[1] + 22.0 / fitted.scale], ..fitted };

@@ -32,6 +32,8 @@ pub(crate) enum Wish {
     JumpTo(ItemId),
     /// Show this moment.
     Seek(firmware_schemas::quantity::Timestamp),
+    /// Show so many times as much of the past in the line of time.
+    Widen(f64),
     /// What is typed into the search field.
     Typed(String),
     /// Ask the gateway for this, or have it done.
@@ -129,6 +131,7 @@ pub(crate) fn show_all(ctx: &egui::Context, chart: &mut Chart) {
                 chart.jump_to(item);
             }
             Wish::Seek(at) => chart.seek(at),
+            Wish::Widen(factor) => chart.widen(factor),
             Wish::Typed(typed) => chart.search = Some(typed),
             Wish::Ask(question) => chart.desk.ask(question, chart.elapsed),
             Wish::Run(scenario) => chart.run_scenario(&scenario),

@@ -186,7 +186,9 @@ fn sections(ui: &mut egui::Ui, chart: &mut Chart, item: &ItemId, now: Timestamp,
     match item {
         ItemId::Site(site) => stock_section(ui, chart, site, wishes),
         ItemId::Position(site, sku) => {
-            chart.desk.want(Question::Stock(site.clone()), STOCK_EVERY, chart.elapsed);
+            if chart.wants_stock() {
+                chart.desk.want(Question::Stock(site.clone()), STOCK_EVERY, chart.elapsed);
+            }
             forecast_section(ui, chart, site, sku, now);
         }
         ItemId::Sku(sku) => sku_section(ui, chart, sku, wishes),
@@ -209,7 +211,9 @@ fn stock_section(ui: &mut egui::Ui, chart: &mut Chart, site: &SiteId, wishes: &m
     if chart.shown().sites.get(site).is_none_or(|site| site.stock.positions == 0) {
         return;
     }
-    chart.desk.want(Question::Stock(site.clone()), STOCK_EVERY, chart.elapsed);
+    if chart.wants_stock() {
+        chart.desk.want(Question::Stock(site.clone()), STOCK_EVERY, chart.elapsed);
+    }
     let Some(rows) = chart.shown().stock.get(site) else { return };
     let lines = facts::stock_lines(chart.shown(), rows.values(), &chart.words);
     stock_lines(ui, chart, lines.iter().map(|line| (ItemId::Position(site.clone(), line.sku.clone()), line)), wishes);

@@ -172,6 +172,13 @@ impl Timeline {
         };
     }
 
+    /// A replay that has nothing to show stands at `at` until there is something.
+    pub fn wait(&mut self, at: Timestamp, elapsed: Duration) {
+        if let Shown::Replay { .. } = self.shown {
+            self.shown = Shown::Replay { from: at, since: elapsed };
+        }
+    }
+
     /// Faster (positive) or slower, without a jump.
     pub fn change_speed(&mut self, by: i32, live: Timestamp, elapsed: Duration) {
         let at = self.at(live, elapsed);

@@ -110,6 +110,7 @@ pub fn title(known: &Known, link: &Link, now: Option<Timestamp>, heard: Option<T
         Link::Connecting => (words.pick("connecting", "连接中").to_owned(), LinkState::Waiting),
         Link::Live => (words.pick("live", "实时").to_owned(), LinkState::Well),
         Link::File => (words.pick("from a file", "来自文件").to_owned(), LinkState::Well),
+        Link::Past => (words.pick("of the past", "历史").to_owned(), LinkState::Well),
         Link::Lost { since: Some(since), reason } => {
             let (clock, zone) = (words.clock(*since), words.zone_name(*since));
             let ago = heard.map_or(String::new(), |heard| words.span(heard.since(*since)));

@@ -19,6 +19,7 @@ use flate2::write::DeflateEncoder;
 use serde::{Deserialize, Serialize};
 
 use super::Known;
+use super::past::{Chapter, Chapters};
 
 /// A line of a recording.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -177,9 +178,7 @@ impl History {
 
     fn close(&mut self) -> Result<(), HistoryError> {
         let Some(from) = self.open_from.take() else { return Ok(()) };
-        let mut packer = DeflateEncoder::new(Vec::new(), Compression::fast());
-        packer.write_all(&self.open)?;
-        let packed = packer.finish()?;
+        let packed = pack(&self.open)?;
         let number = self.shelf.put(&packed)?;
         let n_bytes = packed.len() as u64;
         self.segments.push_back(Segment { from, number, n_bytes });
@@ -214,10 +213,9 @@ impl History {
             Which::Open(_) => Ok(self.open.get(from..).unwrap_or_default().to_vec()),
             Which::Closed(number) => {
                 let packed = self.shelf.get(number)?;
-                let mut lines = Vec::new();
-                DeflateDecoder::new(&packed[..]).read_to_end(&mut lines)?;
-                Ok(lines)
+                Ok(unpack(&packed)?)
             }
+            Which::Chapter(_) => Ok(Vec::new()), // those are the gateway's, and not here
         }
     }
 
@@ -225,6 +223,19 @@ impl History {
         let after = self.segments.partition_point(|segment| segment.from <= at);
         if self.segments.is_empty() { None } else { Some(after.saturating_sub(1)) }
     }
+}
+
+/// Makes lines short.
+pub fn pack(lines: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut packer = DeflateEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(lines)?;
+    packer.finish()
+}
+
+fn unpack(packed: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut lines = Vec::new();
+    DeflateDecoder::new(packed).read_to_end(&mut lines)?;
+    Ok(lines)
 }
 
 /// A line with its end.
@@ -241,11 +252,12 @@ pub fn read_lines(text: &[u8]) -> impl Iterator<Item = Result<Line, HistoryError
     lines.map(|(nth, line)| serde_json::from_slice(line).map_err(|why| HistoryError::Line { line: nth + 1, why }))
 }
 
-/// A segment that is still written, or one on the shelf.
+/// A segment that is still written, one on the shelf, or a chapter of the gateway's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Which {
     Open(u64),
     Closed(u64),
+    Chapter(Chapter),
 }
 
 /// Shows moments of history, going on from the last where that is shorter.
@@ -268,14 +280,7 @@ impl Player {
         let forward = self.segment == Some(which) && self.at.is_some_and(|before| before <= at);
         if !forward {
             let text = history.read(which, 0)?;
-            self.lines = read_lines(&text).collect::<Result<_, _>>()?;
-            self.n_read = text.len();
-            self.segment = Some(which);
-            self.known = Known { epochs: self.known.epochs, ..Known::default() };
-            match self.lines.pop_front() {
-                Some(Line::Snapshot(snapshot)) => self.known.take_snapshot(*snapshot),
-                other => self.lines.extend(other),
-            }
+            self.begin(which, &text)?;
         } else if let Which::Open(_) = which {
             // Of a segment that is still written there may be more now.
             let text = history.read(which, self.n_read)?;
@@ -284,6 +289,41 @@ impl Player {
                 self.lines.push_back(line?);
             }
         }
+        self.go_on(at);
+        Ok(!forward)
+    }
+
+    /// Goes to `at` in a chapter that is here. True when it had to start anew rather than go on.
+    pub fn go_in(&mut self, chapters: &Chapters, chapter: Chapter, at: Timestamp) -> Result<bool, HistoryError> {
+        let which = Which::Chapter(chapter);
+        let forward = self.segment == Some(which) && self.at.is_some_and(|before| before <= at);
+        if !forward {
+            let Some(packed) = chapters.packed(chapter) else { return Ok(false) };
+            let text = unpack(packed)?;
+            self.begin(which, &text)?;
+        }
+        self.go_on(at);
+        Ok(!forward)
+    }
+
+    /// Whether what is shown is from the gateway's past, and what stock it has is of then.
+    pub fn in_chapter(&self) -> bool {
+        matches!(self.segment, Some(Which::Chapter(_)))
+    }
+
+    fn begin(&mut self, which: Which, text: &[u8]) -> Result<(), HistoryError> {
+        self.lines = read_lines(text).collect::<Result<_, _>>()?;
+        self.n_read = text.len();
+        self.segment = Some(which);
+        self.known = Known { epochs: self.known.epochs, ..Known::default() };
+        match self.lines.pop_front() {
+            Some(Line::Snapshot(snapshot)) => self.known.take_snapshot(*snapshot),
+            other => self.lines.extend(other),
+        }
+        Ok(())
+    }
+
+    fn go_on(&mut self, at: Timestamp) {
         while let Some(Line::Delta(delta)) = self.lines.front() {
             if delta.at > at {
                 break;
@@ -293,7 +333,6 @@ impl Player {
             }
         }
         self.at = Some(at);
-        Ok(!forward)
     }
 }
 

@@ -26,6 +26,8 @@ pub enum Link {
     },
     /// No link: a file is shown.
     File,
+    /// No link: a moment of the gateway's past is shown.
+    Past,
 }
 
 /// Counts up whenever something of a layer changed, so that only that layer is drawn again.

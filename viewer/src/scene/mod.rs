@@ -4,7 +4,7 @@
 //! Snapshot, Delta ─▶ Known ─┬▶ network, overlay ─▶ lines, areas ─▶ mesh (triangles)
 //!        │                  ├▶ sites, fleet      ─▶ pool (records that move by themselves)
 //!        ▼                  ├▶ labels            ─▶ names on the chart
-//!     history ─▶ Known then ├▶ plan              ─▶ the inside of a warehouse
+//! history, past ─▶ Known then ├▶ plan              ─▶ the inside of a warehouse
 //!                           └▶ facts, inspect, series, what_if ─▶ panels
 //! ```
 
@@ -22,6 +22,7 @@ pub mod mesh;
 pub mod motion;
 pub mod network;
 pub mod overlay;
+pub mod past;
 pub mod plan;
 pub mod pool;
 pub mod series;

@@ -3,6 +3,7 @@
 mod document;
 mod improve;
 mod orders;
+mod past;
 mod plane;
 mod problems;
 mod reads;

@@ -9,6 +9,7 @@ use crate::http::{App, Asked, Limits, Published, router};
 use crate::instrument::{Health, Metrics, Part};
 use crate::journal::test_folder::TestFolder;
 use crate::journal::{Journal, JournalConfig, JournalReader};
+use crate::past::Past;
 use crate::planning::Planner;
 use crate::ports::Clock;
 use crate::routes::replanner::{self, Replanner};
@@ -82,11 +83,14 @@ pub(super) struct Plane {
     /// Nothing is sent.
     pub(super) webhooks: Arc<Webhooks>,
     requests: mpsc::Sender<Asked>,
+    pub(super) past: Arc<Past>,
+    /// The journal's.
+    pub(super) disk: Arc<Folder>,
     tenant: TenantId,
     _folder: TestFolder,
 }
 
-const NETWORK: [(&str, &str); 8] = [
+const NETWORK: [(&str, &str); 9] = [
     (
         "network.toml",
         "format = 1\nname = \"Test\"\ntenant = \"acme\"\ncurrency = \"EUR\"\ntime_zone = \"Europe/Berlin\"\n",
@@ -137,6 +141,15 @@ const NETWORK: [(&str, &str); 8] = [
          SCAN-1,WH-HAM,scanner,,300,\n",
     ),
     (
+        "site_plans.csv",
+        "site,part,x_m,y_m,width_m,height_m,sku,sensor\n\
+         WH-HAM,hall,0,0,40,20.5,,\n\
+         WH-HAM,chilled,0,5,20,10,,COLD-1\n\
+         WH-HAM,slot,3,8,2.7,1.2,MILK-01,\n\
+         WH-HAM,slot,5.7,8,2.7,1.2,,\n\
+         WH-HAM,dock_in,10,0,,,,\n",
+    ),
+    (
         "demand.csv",
         "site,sku,rate_per_day,order_size,order_size_cv2,seasonality\n\
          SHOP-1,TEA-01,3,1.4,0.5,\n\
@@ -154,6 +167,7 @@ fn facts(network: &Network) -> Vec<Fact> {
         Fact::VehiclesDefined(network.vehicles().to_vec()),
         Fact::DevicesDefined(network.devices().to_vec()),
         Fact::StockDefined(network.stock().to_vec()),
+        Fact::PlansDefined(network.plans().to_vec()),
     ]
 }
 
@@ -200,7 +214,7 @@ impl Plane {
             Sources {
                 published: published.clone(),
                 journal: journal.reader(),
-                snapshots,
+                snapshots: snapshots.clone(),
                 network: Some(Arc::new(network.clone())),
                 clock: clock.clone(),
             },
@@ -217,6 +231,7 @@ impl Plane {
         let disk = Arc::new(Folder::open(folder.path().join("webhooks")).unwrap());
         let config = (&crate::config::Webhooks { receivers_max: 2, ..crate::config::Webhooks::default() }).into();
         let webhooks = Webhooks::open(config, journal.reader(), published.clone(), disk).unwrap();
+        let past = Arc::new(Past::new(snapshots.clone(), journal.reader(), tenant.clone(), 1));
         let router = router(App {
             tenant: tenant.clone(),
             published: published.clone(),
@@ -232,6 +247,7 @@ impl Plane {
             planner: planner.clone(),
             webhooks: webhooks.clone(),
             followers: App::followers(&limits),
+            past: past.clone(),
             limits,
         });
         let core = Mutex::new(Core { control, journal });
@@ -247,6 +263,8 @@ impl Plane {
             planner,
             webhooks,
             requests: asking,
+            past,
+            disk: snapshots,
             tenant,
             _folder: folder,
         });

@@ -144,6 +144,7 @@ fn deaf(
         planner: plane.planner.clone(),
         webhooks: plane.webhooks.clone(),
         followers: App::followers(&limits),
+        past: plane.past.clone(),
         limits,
     };
     (router(app), asked)

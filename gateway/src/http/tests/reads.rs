@@ -191,3 +191,15 @@ async fn pages_for_people_load_nothing_from_outside() {
     }
     assert_eq!(plane.get("/docs").await.header("location"), "/docs/");
 }
+
+#[tokio::test]
+async fn a_site_is_seen_from_above_as_its_network_says() {
+    let plane = Plane::new(|_| {});
+    let plan = plane.get("/v1/sites/WH-HAM/plan").await.ok();
+    assert_eq!(plan["hall"], json!({ "x_m": 0.0, "y_m": 0.0, "width_m": 40.0, "height_m": 20.5 }));
+    assert_eq!((&plan["zones"][0]["kind"], &plan["zones"][0]["sensor"]), (&json!("chilled"), &json!("COLD-1")));
+    assert_eq!((&plan["slots"][0]["sku"], &plan["slots"][1]["sku"]), (&json!("MILK-01"), &json!(null)));
+    assert_eq!(plan["docks"], json!([{ "x_m": 10.0, "y_m": 0.0, "inbound": true }]));
+    assert_eq!(plane.get("/v1/sites/SHOP-1/plan").await.status, StatusCode::NOT_FOUND);
+    assert_eq!(plane.get("/v1/sites/NOWHERE/plan").await.status, StatusCode::NOT_FOUND);
+}

@@ -343,3 +343,38 @@ fn the_demo_network_lives_for_sixty_days() {
     assert!(totals.made > 5_000 && totals.issued > 30_000 && totals.shipments > 2_000, "{totals:?}");
     assert!(totals.lost * 20 < totals.demanded && totals.unroutable == 0, "{totals:?}");
 }
+
+#[test]
+fn the_demos_agvs_say_where_they_are_in_the_hall() {
+    let hour = |seed: u64| {
+        let mut world = World::new(&demo(), config(seed)).unwrap();
+        let mut ways: BTreeMap<DeviceId, Vec<(f64, f64)>> = BTreeMap::new();
+        for message in run(&mut world, Duration::from_secs(3_600)) {
+            let (device, frame) = frame(&message);
+            let Frame::Telemetry(frames) = frame else { continue };
+            for frame in frames.iter().filter(|_| device.as_str().starts_with("NAV-AGV-")) {
+                let metric = |name: &str| {
+                    let reading = frame.readings.iter().find(|reading| reading.metric.as_str() == name).unwrap();
+                    match reading.value {
+                        firmware_schemas::telemetry::Value::Float(value) => value,
+                        ref other => panic!("{other:?}"),
+                    }
+                };
+                ways.entry(device.clone()).or_default().push((metric("x"), metric("y")));
+            }
+        }
+        ways
+    };
+    let ways = hour(1);
+    assert_eq!(ways.len(), 4);
+    for (device, way) in &ways {
+        assert!(way.len() > 200, "{device}: {}", way.len());
+        assert!(way.iter().all(|(x, y)| (0.0..=84.0).contains(x) && (0.0..=60.0).contains(y)), "{device}: {way:?}");
+        let spread = |of: fn(&(f64, f64)) -> f64| {
+            way.iter().map(of).fold(f64::MIN, f64::max) - way.iter().map(of).fold(f64::MAX, f64::min)
+        };
+        assert!(spread(|at| at.0) > 20.0 && spread(|at| at.1) > 20.0, "{device} gets about: {way:?}");
+    }
+    assert_eq!(hour(1), ways);
+    assert_ne!(hour(2), ways);
+}

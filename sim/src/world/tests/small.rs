@@ -219,6 +219,7 @@ pub(super) fn network() -> WorldInput {
             month_permille: vec![1_000; 12],
             hour_permille: (0..24).map(|hour| if (8..20).contains(&hour) { 2_000 } else { 0 }).collect(),
         }],
+        plans: Vec::new(),
         whereabouts: std::collections::BTreeMap::new(),
         shipments: vec![
             ShipmentSpec {
