@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use firmware_schemas::fact::Severity;
 use firmware_schemas::id::{LaneId, SiteId};
 use firmware_schemas::network::{Mode, SiteKind};
-use firmware_schemas::view::SiteView;
 
 use super::chart::{ChartPoint, Margins, View};
 use super::fleet::Lines;
@@ -188,15 +187,9 @@ impl SiteStatus {
     }
 }
 
-/// The status of every site.
-pub fn statuses(known: &Known) -> BTreeMap<&SiteId, SiteStatus> {
-    let severities = known.severity_by_site();
-    let with_devices: BTreeSet<&SiteId> =
-        known.devices.values().filter(|device| device.vehicle.is_none()).map(|device| &device.site).collect();
-    let status = |site: &SiteView| match severities.get(&site.site) {
-        Some(severity) => SiteStatus::Alert(*severity),
-        None if site.stock.positions > 0 || with_devices.contains(&site.site) => SiteStatus::Ok,
-        None => SiteStatus::Unknown,
-    };
-    known.sites.iter().map(|(id, site)| (id, status(site))).collect()
+/// The sites that tell us how they are: they keep stock or have devices.
+pub fn tellers(known: &Known) -> BTreeSet<&SiteId> {
+    let with_devices = known.devices.values().filter(|device| device.vehicle.is_none()).map(|device| &device.site);
+    let with_stock = known.sites.values().filter(|site| site.stock.positions > 0).map(|site| &site.site);
+    with_devices.chain(with_stock).collect()
 }
