@@ -3,6 +3,8 @@
 
 #[path = "fixture/mod.rs"]
 mod fixture;
+#[path = "fixture/gateway.rs"]
+mod real;
 #[path = "fixture/skip.rs"]
 mod skip;
 #[path = "fixture/x11.rs"]
@@ -10,24 +12,15 @@ mod x11;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use firmware_schemas::fact::Severity;
 use firmware_schemas::view::{Change, Delta};
+use real::Running;
 use viewer::palette;
 use viewer::scene::{ChartPoint, Known, View, network};
-
-/// Ends its process when the test does, however that goes.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
 
 /// A virtual screen, and its number.
 fn screen() -> Option<(Running, String)> {
@@ -253,4 +246,68 @@ fn a_person_goes_from_the_map_to_an_alert_into_a_warehouse_and_back_in_time() {
     wait_for(&mut screen, "9-replay", |seen| count(seen, light, palette::WATCH) > 20);
     screen.press(&[x11::key::END]);
     wait_for(&mut screen, "10-live", |seen| count(seen, light, palette::OK) > 20);
+}
+
+#[test]
+fn a_person_sees_the_demo_from_its_start_to_an_alert_a_warehouse_and_a_replay() {
+    let name = "a_person_sees_the_demo_from_its_start_to_an_alert_a_warehouse_and_a_replay";
+    let portolan = real::portolan();
+    if !skip::have_driver(name) || !skip::have(name, portolan.is_some(), "no portolan (cargo build, or PORTOLAN_BIN)") {
+        return;
+    }
+    let display = screen();
+    if !skip::have(name, display.is_some(), "no Xvfb (Debian: apt-get install xvfb)") {
+        return;
+    }
+    let (_screen, display) = display.unwrap();
+    let (_demo, url, snapshot) = real::demo(&portolan.unwrap(), |it| it.seq > 20 && !it.alerts.is_empty());
+    let warehouse = snapshot.sites.iter().max_by_key(|site| site.stock.positions).unwrap().site.to_string();
+    let mut viewer = Command::new(env!("CARGO_BIN_EXE_viewer"));
+    viewer.args(["--url", &url, "--size", "1280x720"]).env("DISPLAY", &display).env_remove("WAYLAND_DISPLAY");
+    let _viewer = Running(viewer.spawn().unwrap());
+    let mut screen = x11::Screen::open(&display);
+    let theme = palette::Theme::DARK;
+    screen.point(640.0, 640.0);
+
+    // The network lives: land, a light that says so, symbols that are well.
+    wait_for(&mut screen, "demo-1-start", |seen| {
+        count(seen, (0, 44, 1_280, 600), theme.land) > 100_000
+            && count(seen, (0, 0, 600, 44), palette::OK) > 30
+            && count(seen, (0, 44, 1_280, 600), palette::OK) > 300
+    });
+    assert!(screen.focus(), "there is no window");
+
+    // What is wrong, and where.
+    let panel = (940, 44, 340, 600);
+    screen.press(&[x11::key::A]);
+    wait_for(&mut screen, "demo-2-alert", |seen| count(seen, panel, theme.text) > 300);
+    screen.press(&[x11::key::ESCAPE]);
+    wait_for(&mut screen, "demo-3-closed", |seen| count(seen, panel, theme.text) < 300);
+
+    // The largest warehouse is found by its id, and entered.
+    screen.press(&[x11::key::SLASH]);
+    std::thread::sleep(Duration::from_millis(800));
+    screen.write(&warehouse.to_lowercase());
+    std::thread::sleep(Duration::from_millis(800));
+    screen.press(&[x11::key::ENTER]);
+    wait_for(&mut screen, "demo-4-warehouse", |seen| count(seen, panel, theme.text) > 300);
+    screen.press(&[x11::key::ENTER]);
+    wait_for(&mut screen, "demo-5-inside", |seen| count(seen, (0, 110, 900, 500), palette::OK) > 3_000);
+    screen.press(&[x11::key::ESCAPE]);
+    screen.press(&[x11::key::ESCAPE]);
+    screen.press(&[x11::key::HOME]);
+
+    // How it began: five minutes of its time ago, from there on again, and back to now.
+    let light = (1_180, 676, 60, 44);
+    screen.press(&[x11::key::SPACE]);
+    for _ in 0..5 {
+        screen.press(&[x11::key::LEFT]);
+    }
+    wait_for(&mut screen, "demo-6-past", |seen| {
+        count(seen, light, palette::WATCH) > 20 && count(seen, (0, 44, 1_280, 600), theme.land) > 100_000
+    });
+    screen.press(&[x11::key::SPACE]);
+    wait_for(&mut screen, "demo-7-replay", |seen| count(seen, light, palette::WATCH) > 20);
+    screen.press(&[x11::key::END]);
+    wait_for(&mut screen, "demo-8-live", |seen| count(seen, light, palette::OK) > 20);
 }

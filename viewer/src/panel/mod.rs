@@ -49,7 +49,7 @@ pub(crate) enum Wish {
 }
 
 pub(crate) fn add(app: &mut App) {
-    app.add_systems(EguiPrimaryContextPass, show);
+    app.init_resource::<Dressed>().add_systems(Update, wear).add_systems(EguiPrimaryContextPass, show);
 }
 
 /// Measures what the panels take.
@@ -65,17 +65,25 @@ pub(crate) fn n_paint_jobs(world: &mut World) -> usize {
     outputs.iter(world).map(|output| output.paint_jobs.len()).sum()
 }
 
-fn show(mut contexts: EguiContexts, mut chart: ResMut<Chart>, mut dressed: Local<Option<Theme>>) -> Result {
-    let ctx = contexts.ctx_mut()?;
-    if *dressed != Some(chart.theme) {
-        let first = dressed.is_none();
-        *dressed = Some(chart.theme);
-        dress(ctx, &chart.theme, first);
-        if first {
-            return Ok(()); // fonts are there from the next pass on
-        }
+/// The colours that panels have by now; `None` while they have no font either.
+#[derive(Resource, Default)]
+struct Dressed(Option<Theme>);
+
+/// Before the first pass: without a font nothing can be laid out.
+fn wear(mut contexts: EguiContexts, chart: Res<Chart>, mut dressed: ResMut<Dressed>) {
+    if dressed.0 == Some(chart.theme) {
+        return;
     }
-    show_all(ctx, chart.bypass_change_detection());
+    let Ok(ctx) = contexts.ctx_mut() else { return };
+    dress(ctx, &chart.theme, dressed.0.is_none());
+    dressed.0 = Some(chart.theme);
+}
+
+fn show(mut contexts: EguiContexts, mut chart: ResMut<Chart>, dressed: Res<Dressed>) -> Result {
+    let ctx = contexts.ctx_mut()?;
+    if dressed.0.is_some() {
+        show_all(ctx, chart.bypass_change_detection());
+    }
     Ok(())
 }
 
