@@ -56,6 +56,8 @@ pub(crate) struct Placed {
     pub(crate) label: Label,
     /// Its letters.
     pub(crate) galley: Arc<Galley>,
+    /// When they were laid out, by our clock.
+    pub(crate) laid_out: Duration,
 }
 
 /// The inside of a warehouse.

@@ -61,7 +61,10 @@ impl Areas {
 }
 
 /// A part of the map is read and cut once; whoever comes while that is done waits for it.
-fn kept(kept: &'static OnceLock<Result<Areas, LandError>>, geojson: &str) -> Result<&'static Areas, &'static LandError> {
+fn kept(
+    kept: &'static OnceLock<Result<Areas, LandError>>,
+    geojson: &str,
+) -> Result<&'static Areas, &'static LandError> {
     kept.get_or_init(|| areas(geojson)).as_ref()
 }
 

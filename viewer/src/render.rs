@@ -7,9 +7,9 @@ use std::time::Duration;
 use bevy::asset::RenderAssetUsages;
 use bevy::camera::RenderTarget;
 use bevy::prelude::*;
+use bevy::render::RenderApp;
 use bevy::render::RenderPlugin;
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
-use bevy::render::RenderApp;
 use bevy::render::render_resource::{
     CachedPipeline, CachedPipelineState, Extent3d, PipelineCache, PipelineDescriptor, PollType, TextureDimension,
     TextureFormat, TextureUsages,
@@ -160,7 +160,8 @@ impl Studio {
     /// For pictures of this size.
     pub fn new(size: (u32, u32)) -> Result<Self, RenderError> {
         Self::with(size, |app| {
-            app.insert_resource(Chart::new(size, Settings::default(), None)).add_plugins(ChartPlugin { in_window: false });
+            app.insert_resource(Chart::new(size, Settings::default(), None))
+                .add_plugins(ChartPlugin { in_window: false });
         })
     }
 
@@ -216,10 +217,7 @@ impl Studio {
 
     /// Draws until everything is there: which frame was the first complete one.
     pub(crate) fn begin(&mut self, snapshot: Snapshot, options: RenderOptions) -> Result<u32, RenderError> {
-        let mut chart = Chart::new(self.size, options.settings, options.select);
-        chart.show_file(snapshot);
-        chart.generation = 1;
-        self.app.insert_resource(chart);
+        self.show_file(snapshot, options);
         for nth in 1..=N_PICTURE_FRAMES {
             update(&mut self.app);
             let chart = self.app.world().resource::<Chart>();
@@ -229,6 +227,14 @@ impl Studio {
             }
         }
         Err(RenderError::NoPicture { n_frames: N_PICTURE_FRAMES })
+    }
+
+    /// Shows a snapshot from the next frame on.
+    pub(crate) fn show_file(&mut self, snapshot: Snapshot, options: RenderOptions) {
+        let mut chart = Chart::new(self.size, options.settings, options.select);
+        chart.show_file(snapshot);
+        chart.generation = 1;
+        self.app.insert_resource(chart);
     }
 
     /// Whether both of our shaders and that of the texts are there and nothing waits to be compiled.
@@ -298,6 +304,11 @@ impl Studio {
         }
         self.ask(url);
         let view = self.app.world().resource::<Chart>().view;
+        Ok(Picture { image: self.picture()?, view })
+    }
+
+    /// The next frame as a picture.
+    pub(crate) fn picture(&mut self) -> Result<image::RgbImage, RenderError> {
         let slot: Arc<Mutex<Option<Image>>> = Arc::default();
         let filled = Arc::clone(&slot);
         self.app.world_mut().spawn(Screenshot::image(self.target.clone())).observe(
@@ -310,7 +321,7 @@ impl Studio {
         for _ in 0..N_PICTURE_FRAMES {
             update(&mut self.app);
             if let Some(image) = slot.lock().ok().and_then(|mut slot| slot.take()) {
-                return Ok(Picture { image: pixels(&image)?, view });
+                return pixels(&image);
             }
         }
         Err(RenderError::NoPicture { n_frames: N_PICTURE_FRAMES })

@@ -256,13 +256,7 @@ fn freshness_symbol(painter: &egui::Painter, at: Pos2, freshness: Freshness, loo
 }
 
 /// Below: pause and live, how fast, and the line of time.
-pub(super) fn time_bar(
-    ctx: &egui::Context,
-    chart: &Chart,
-    memory: &mut Memory,
-    theme: &Theme,
-    wishes: &mut Vec<Wish>,
-) {
+pub(super) fn time_bar(ctx: &egui::Context, chart: &Chart, memory: &mut Memory, theme: &Theme, wishes: &mut Vec<Wish>) {
     let Some(now) = chart.now() else { return };
     let words = &chart.words;
     let (width, height) = (chart.view.width as f32, chart.view.height as f32);
@@ -321,7 +315,7 @@ fn time_line(
     let span = (live.as_nanos() - from.as_nanos()) as f64;
     let x_of = |at: Timestamp| rect.left() + ((at.as_nanos() - from.as_nanos()) as f64 / span) as f32 * rect.width();
     let painter = ui.painter();
-    let y = rect.center().y + 7.0;
+    let y = rect.center().y + 5.0;
     painter.line_segment(
         [Pos2::new(rect.left(), y), Pos2::new(rect.right(), y)],
         Stroke::new(2.0, colour(theme.text_faint.with_alpha(110))),
@@ -348,7 +342,7 @@ fn time_line(
     });
     for (pixels, severity) in raised {
         let (shape, severity_colour) = Shape::of_severity(*severity);
-        let at = Pos2::new(rect.left() + pixels, y + 8.0);
+        let at = Pos2::new(rect.left() + pixels, y + 9.0);
         paint_symbol(painter, at, shape, 3.0, colour(severity_colour), Stroke::NONE);
     }
     let x = x_of(now.max(from));

@@ -1,5 +1,6 @@
 //! The names on the chart, the numbers of clusters, and the rings around what is selected.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bevy_egui::egui::{self, Align2, Color32, FontId, Pos2, Stroke};
@@ -19,7 +20,10 @@ const PLACE_EVERY: Duration = Duration::from_millis(250);
 const PLACE_MOVED_EVERY: Duration = Duration::from_millis(60);
 
 /// So many sites and vehicles are looked at in a frame.
-const LOOK_AT_MAX: usize = 8_192;
+const LOOK_AT_MAX: usize = 4_096;
+
+/// Letters are laid out again after this, in case that the picture they are taken from was made anew.
+const LAID_OUT_AGAIN: Duration = Duration::from_secs(2);
 
 pub(super) fn paint(ctx: &egui::Context, chart: &mut Chart, look: &Look, legend_px: (f64, f64)) {
     let painter = ctx.layer_painter(egui::LayerId::background());
@@ -87,18 +91,28 @@ fn keep_placed(painter: &egui::Painter, chart: &mut Chart, now: Timestamp, legen
     let cities = if layers.on(Layers::CITIES) { land::cities() } else { &[] };
     let (wishes, symbols) = gathering.end(&named, cities, &chart.label_sides);
     let (names, sides) = labels::place(wishes, &panels, &symbols, window, &chart.label_sides);
+    let mut before: BTreeMap<String, Placed> =
+        std::mem::take(&mut chart.labels).into_iter().map(|placed| (placed.label.text.clone(), placed)).collect();
     let placed = names.into_iter().map(|label| {
+        let fresh = |placed: &Placed| {
+            // Not all at once.
+            let again = LAID_OUT_AGAIN + PLACE_EVERY * (label.text.len() % 8) as u32;
+            placed.label.size_px == label.size_px && chart.elapsed.saturating_sub(placed.laid_out) < again
+        };
+        if let Some(placed) = before.remove(&label.text).filter(fresh) {
+            return Placed { label, ..placed };
+        }
         // Laid out without a colour, because it is painted in two.
         let font = FontId::proportional(label.size_px as f32);
         let galley = painter.layout_no_wrap(label.text.clone(), font, Color32::PLACEHOLDER);
-        Placed { label, galley }
+        Placed { label, galley, laid_out: chart.elapsed }
     });
     chart.labels = placed.collect();
     chart.label_sides = sides;
 }
 
 fn paint_name(painter: &egui::Painter, placed: &Placed, (dx, dy): (f32, f32), look: &Look) {
-    let Placed { label: name, galley } = placed;
+    let Placed { label: name, galley, .. } = placed;
     let theme = &look.theme;
     let is_city = matches!(name.item, ItemId::City(_));
     let text_colour = match () {
@@ -116,11 +130,15 @@ fn paint_name(painter: &egui::Painter, placed: &Placed, (dx, dy): (f32, f32), lo
         return;
     }
     // Opaque: egui blends what is translucent as if it were darker. The rim of light letters would be grey, too, so
-    // that dark names on a light map have no halo.
-    let halo = colour(theme.halo);
-    let halos = if theme.is_dark() { &HALO_PX[..] } else { &[] };
-    for (dx, dy) in halos {
-        painter.galley(at + egui::vec2(*dx, *dy), galley.clone(), halo);
+    // that dark names on a light map stand on a plate instead, as on a printed map.
+    if theme.is_dark() {
+        let halo = colour(theme.halo);
+        for (dx, dy) in HALO_PX {
+            painter.galley(at + egui::vec2(dx, dy), galley.clone(), halo);
+        }
+    } else {
+        let plate = egui::Rect::from_min_size(at, galley.size()).expand2(egui::vec2(2.0, -1.0));
+        painter.rect_filled(plate, 3.0, colour(theme.halo.with_alpha(205)));
     }
     painter.galley(at, galley.clone(), colour(look.of(text_colour)));
 }

@@ -8,8 +8,8 @@ use firmware_schemas::id::{DeviceId, OrderId, SiteId, SkuId, VehicleId};
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::telemetry::MetricKind;
 
-use super::plots::{Plot, plot};
 use super::memory::{Kept, Memory, Slow};
+use super::plots::{Plot, plot};
 use super::{Wish, colour, faint, link, symbol};
 use crate::chart::{Chart, STOCK_EVERY};
 use crate::desk::{Answer, Question};

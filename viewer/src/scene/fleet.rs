@@ -75,6 +75,8 @@ pub struct Fleet {
     severities: BTreeMap<VehicleId, Severity>,
     /// How many are drawn of each freshness.
     n_drawn: [usize; 5],
+    /// How many have a leg that goes anywhere.
+    n_moving: usize,
 }
 
 /// A vehicle under the pointer, or beside which its name stands.
@@ -195,7 +197,9 @@ impl Fleet {
             let after = car.drawn();
             return self.count(before, after);
         };
+        let moved = car.leg.moves();
         car.leg = track.leg(now);
+        let moves = car.leg.moves();
         let fix = track.fix();
         let mut due: Vec<Timestamp> = Vec::new();
         if car.leg.end > now {
@@ -229,6 +233,7 @@ impl Fleet {
             }
         }
         self.cars[at as usize].slots = slots;
+        self.n_moving = self.n_moving + usize::from(moves) - usize::from(moved);
         self.count(before, self.cars[at as usize].drawn());
         // Plans that were overtaken are passed over when they are due; many of them are thrown away at once.
         if self.agenda.len() > 4 * self.cars.len() + 1_024 {
@@ -258,9 +263,9 @@ impl Fleet {
         &mut self.pool
     }
 
-    /// Whether anything moves at `now`.
+    /// Whether anything moves.
     pub fn moves(&self) -> bool {
-        self.cars.iter().any(|car| car.leg.moves())
+        self.n_moving > 0
     }
 
     /// How many there are.
