@@ -609,6 +609,8 @@ impl Chart {
                     self.what_if.compare = Compare::Ghost;
                 }
             }
+            // What nobody did is no news: the panel that asked for it shows what it has.
+            (Question::Forecast(..) | Question::Series { .. } | Question::Stock(_), Err(_)) => {}
             (_, Err(why)) => self.say(why.clone()),
             _ => {}
         }

@@ -15,7 +15,8 @@ use crate::scene::mark::{ItemId, Shape};
 use crate::scene::{Words, facts, inspect, keys, network};
 
 fn sheet(ctx: &egui::Context, name: &str, chart: &Chart, align: Align2, add: impl FnOnce(&mut egui::Ui)) {
-    let offset = [0.0, network::TITLE_BAR_PX as f32 + 12.0];
+    let from_side = if align == Align2::LEFT_TOP { 12.0 } else { 0.0 };
+    let offset = [from_side, network::TITLE_BAR_PX as f32 + 12.0];
     let area = egui::Area::new(name.to_owned().into()).order(egui::Order::Foreground).movable(false);
     area.anchor(align, offset).show(ctx, |ui| {
         let theme = &chart.theme;

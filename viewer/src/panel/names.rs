@@ -138,7 +138,7 @@ fn paint_name(painter: &egui::Painter, placed: &Placed, (dx, dy): (f32, f32), lo
         }
     } else {
         let plate = egui::Rect::from_min_size(at, galley.size()).expand2(egui::vec2(2.0, -1.0));
-        painter.rect_filled(plate, 3.0, colour(theme.halo.with_alpha(205)));
+        painter.rect_filled(plate, 3.0, colour(theme.halo));
     }
     painter.galley(at, galley.clone(), colour(look.of(text_colour)));
 }

@@ -164,7 +164,8 @@ fn facts_head(ui: &mut egui::Ui, facts: &Facts, theme: &Theme) {
     if !facts.alerts.is_empty() {
         ui.add_space(8.0);
     }
-    egui::Grid::new("rows").num_columns(2).spacing([14.0, 5.0]).show(ui, |ui| {
+    // By what it is about, so that the widths of another do not push it together.
+    egui::Grid::new(("rows", &facts.title)).num_columns(2).spacing([14.0, 5.0]).show(ui, |ui| {
         for (name, value) in &facts.rows {
             faint(ui, name, theme);
             ui.add(egui::Label::new(RichText::new(value).size(13.0)).wrap());
@@ -336,6 +337,10 @@ fn forecast_section(ui: &mut egui::Ui, chart: &mut Chart, site: &SiteId, sku: &S
     let question = Question::Forecast(site.clone(), sku.clone());
     let forecast = match chart.desk.want(question, SLOW_EVERY, chart.elapsed) {
         Some(Ok(Answer::Forecast(forecast))) => forecast.clone(),
+        Some(Err(_)) => {
+            ui.add_space(10.0);
+            return faint(ui, chart.words.pick("no forecast yet", "尚无预测"), &chart.theme);
+        }
         _ => return,
     };
     let points = forecast.weeks.iter().take(WEEKS);
