@@ -22,7 +22,7 @@ use crate::past::PastAsker;
 use crate::record::{Recorder, SharedRecorder};
 use crate::scene::plan::SitePlan;
 use crate::symbols::SymbolMaterial;
-use crate::{camera, layers, panel};
+use crate::{camera, land, layers, panel};
 
 /// How to show a network in a window.
 #[derive(Clone, Debug)]
@@ -89,10 +89,14 @@ fn ask_past(asking: Option<Res<AskingPast>>, mut chart: ResMut<Chart>) {
 pub(crate) struct OwnSystems;
 
 /// The chart without a source of data: for a window and for an image alike.
-pub(crate) struct ChartPlugin;
+pub(crate) struct ChartPlugin {
+    /// A person may come close, so that the fine map is read as well.
+    pub(crate) in_window: bool,
+}
 
 impl Plugin for ChartPlugin {
     fn build(&self, app: &mut App) {
+        land::read_ahead(self.in_window);
         embedded_asset!(app, "map.wgsl");
         embedded_asset!(app, "symbols.wgsl");
         app.add_plugins((
@@ -151,7 +155,7 @@ pub fn run_window(options: WindowOptions) -> std::io::Result<()> {
             unfocused_mode: UpdateMode::reactive_low_power(second),
         })
         .insert_resource(chart)
-        .add_plugins(ChartPlugin)
+        .add_plugins(ChartPlugin { in_window: true })
         .add_systems(Startup, |mut commands: Commands| {
             commands.spawn(camera_parts());
         })
@@ -360,5 +364,106 @@ mod tests {
         press(&mut app, KeyCode::Escape);
         let chart = app.world().resource::<Chart>();
         assert!(chart.inside.is_none() && chart.selected.is_some(), "one thing at a time");
+    }
+
+    /// A ship that goes east from the first site to the second.
+    fn under_way(at: firmware_schemas::quantity::Timestamp, lon: f64) -> firmware_schemas::view::VehicleView {
+        use firmware_schemas::id::{LaneId, SiteId, VehicleId};
+        use firmware_schemas::network::{Mode, VehicleKind};
+        use firmware_schemas::quantity::{Grams, Position, Seconds};
+        firmware_schemas::view::VehicleView {
+            vehicle: VehicleId::new("ship-1").unwrap(),
+            kind: VehicleKind::Ship,
+            mode: Mode::Sea,
+            name: "Ship".to_owned(),
+            capacity_g: Grams(1),
+            home: SiteId::new("PORT-W").unwrap(),
+            position: Position::from_degrees(0.0, lon),
+            at: Some(at),
+            speed_mm_per_s: Some(12_000),
+            heading_cdeg: None,
+            lane: Some(LaneId::new("L-1").unwrap()),
+            site: None,
+            interval_secs: Seconds(600),
+            freshness: firmware_schemas::view::Freshness::Live,
+            shipments: Vec::new(),
+        }
+    }
+
+    fn sea() -> firmware_schemas::view::Snapshot {
+        use firmware_schemas::id::{LaneId, SiteId};
+        use firmware_schemas::network::Mode;
+        use firmware_schemas::quantity::{Metres, Seconds};
+        let mut snapshot = testing::snapshot(vec![
+            testing::site("PORT-W", SiteKind::Port, 0.0, 0.0),
+            testing::site("PORT-E", SiteKind::Port, 0.0, 60.0),
+        ]);
+        snapshot.lanes.push(firmware_schemas::view::LaneView {
+            lane: LaneId::new("L-1").unwrap(),
+            from: SiteId::new("PORT-W").unwrap(),
+            to: SiteId::new("PORT-E").unwrap(),
+            mode: Mode::Sea,
+            lead_time_secs: Seconds(86_400),
+            distance_m: Metres(6_600_000),
+            via: Vec::new(),
+        });
+        snapshot.vehicles.push(under_way(snapshot.at, 10.0));
+        snapshot
+    }
+
+    #[test]
+    fn what_is_followed_stays_in_the_middle_until_the_person_moves_the_chart() {
+        let (mut app, sender) = app();
+        let first = sea();
+        sender.send(FeedEvent::Snapshot(Box::new(first.clone()))).unwrap();
+        app.update();
+        let id = firmware_schemas::id::VehicleId::new("ship-1").unwrap();
+        app.world_mut().resource_mut::<Chart>().jump_to(ItemId::Vehicle(id));
+        press(&mut app, KeyCode::KeyV);
+        let off_middle = |app: &App| {
+            let chart = app.world().resource::<Chart>();
+            let place = chart.view.to_screen(chart.selected_place().unwrap());
+            let middle = (chart.view.width - crate::scene::network::PANEL_PX) / 2.0;
+            (place.x - middle).hypot(place.y - chart.view.height / 2.0)
+        };
+        let before = app.world().resource::<Chart>().view.centre;
+        // Hours later it has gone on by many times the width of the window.
+        for step in 1..=6_u64 {
+            let at = first.at.saturating_add(Duration::from_secs(600 * step));
+            let changes = vec![Change::Vehicle(under_way(at, 10.0 + step as f64))];
+            sender.send(FeedEvent::Delta(Box::new(Delta { seq: first.seq + step, at, changes }))).unwrap();
+            app.update();
+            assert!(off_middle(&app) < 1.0, "{} pixels off the middle", off_middle(&app));
+        }
+        std::thread::sleep(Duration::from_millis(30));
+        app.update();
+        assert!(off_middle(&app) < 1.0);
+        let after = app.world().resource::<Chart>().view.centre;
+        assert!(after.x > before.x, "{before:?} {after:?}");
+        // To move the chart by hand is to let go of it.
+        press(&mut app, KeyCode::ArrowUp);
+        assert!(!app.world().resource::<Chart>().following);
+        let let_go = app.world().resource::<Chart>().view.centre;
+        app.update();
+        assert_eq!(app.world().resource::<Chart>().view.centre, let_go);
+    }
+
+    #[test]
+    fn heat_goes_round_by_key_and_each_kind_of_it_is_drawn() {
+        use crate::scene::overlay::{Heat, heat};
+        let (mut app, sender) = app();
+        let mut snapshot = sea();
+        snapshot.sites[0].stock.positions = 10;
+        snapshot.sites[0].stock.out_of_stock = 4;
+        sender.send(FeedEvent::Snapshot(Box::new(snapshot))).unwrap();
+        app.update();
+        let mut seen = Vec::new();
+        for _ in 0..4 {
+            press(&mut app, KeyCode::KeyH);
+            let chart = app.world().resource::<Chart>();
+            seen.push((chart.heat, heat(chart.shown(), chart.heat, chart.now().unwrap()).len()));
+        }
+        // Both ports keep stock; nothing stands, and nothing measures.
+        assert_eq!(seen, [(Heat::StockOut, 2), (Heat::Dwell, 0), (Heat::Temperature, 0), (Heat::Off, 0)]);
     }
 }

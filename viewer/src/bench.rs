@@ -1,9 +1,13 @@
-//! What drawing costs: the benchmark `viewer`.
+//! What drawing costs: the benchmark `viewer`. Each part is measured in a process of its own, so that none leaves
+//! anything behind for the next.
 #![allow(clippy::disallowed_methods, reason = "a benchmark reads the clock")]
 
 use std::time::{Duration, Instant};
 
+use bevy::ecs::schedule::{ScheduleLabel, SingleThreadedExecutor};
 use bevy::prelude::*;
+use bevy::time::TimeUpdateStrategy;
+use bevy_egui::EguiPrimaryContextPass;
 use firmware_schemas::id::{LaneId, SiteId, VehicleId};
 use firmware_schemas::network::{Mode, SiteKind, VehicleKind};
 use firmware_schemas::quantity::{Grams, Metres, Pieces, Position, Seconds, Timestamp};
@@ -16,7 +20,8 @@ use crate::feed::FeedEvent;
 use crate::panel;
 use crate::record::Recorder;
 use crate::render::{RenderError, RenderOptions, Studio};
-use crate::scene::history::Line;
+use crate::scene::history;
+use crate::scene::motion::Line;
 
 /// A figure, as every benchmark of the repository prints them.
 #[derive(Clone, Debug, Serialize)]
@@ -35,25 +40,55 @@ pub struct Figure {
     pub holds: Option<bool>,
 }
 
-fn figure(name: &str, value: f64, unit: &'static str, at_most: Option<f64>) -> Figure {
+/// A figure, and whether it keeps its goal.
+pub fn figure(name: &str, value: f64, unit: &'static str, at_most: Option<f64>) -> Figure {
     let holds = at_most.map(|at_most| value <= at_most);
     Figure { bench: "viewer", figure: name.to_owned(), value, unit, at_most, holds }
 }
 
-/// When the systems of a frame began, and what they took.
-#[derive(Resource)]
+/// What this thread has had of a processor. On other systems than Unix the wall's clock stands in, which is never less.
+#[cfg(unix)]
+fn thread_cpu() -> Duration {
+    cpu(rustix::time::ClockId::ThreadCPUTime)
+}
+
+/// What this process has had of all processors.
+#[cfg(unix)]
+fn process_cpu() -> Duration {
+    cpu(rustix::time::ClockId::ProcessCPUTime)
+}
+
+#[cfg(unix)]
+fn cpu(clock: rustix::time::ClockId) -> Duration {
+    let at = rustix::time::clock_gettime(clock);
+    Duration::new(at.tv_sec.unsigned_abs(), at.tv_nsec as u32) // less than a second of nanoseconds
+}
+
+#[cfg(not(unix))]
+fn thread_cpu() -> Duration {
+    process_cpu()
+}
+
+#[cfg(not(unix))]
+fn process_cpu() -> Duration {
+    static BEGAN: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
+    BEGAN.get_or_init(Instant::now).elapsed()
+}
+
+/// What the systems of a frame took of one core: the clock of the thread that all of them run on here, so that what
+/// others do on a busy machine does not count.
+#[derive(Resource, Default)]
 struct Stopwatch {
-    began: Instant,
-    frames: Vec<Duration>,
+    began: Duration,
     spent: Duration,
 }
 
 fn begin(mut watch: ResMut<Stopwatch>) {
-    watch.began = Instant::now();
+    watch.began = thread_cpu();
 }
 
 fn end(mut watch: ResMut<Stopwatch>) {
-    let took = watch.began.elapsed();
+    let took = thread_cpu().saturating_sub(watch.began);
     watch.spent += took;
 }
 
@@ -109,7 +144,9 @@ pub fn big_network(like: &Snapshot, n_sites: usize, n_vehicles: usize) -> Snapsh
             open_alerts: 0,
         };
         snapshot.sites.push(like);
-        let (Ok(lane), Some(to)) = (LaneId::new(&format!("L-{nth:06}")), site_id((nth * 7 + 13) % n_sites)) else {
+        // Most lanes are short; one in twenty goes far.
+        let to = if nth % 20 == 0 { nth * 7 + 13 } else { nth + 1 + (nth % 5) * side };
+        let (Ok(lane), Some(to)) = (LaneId::new(&format!("L-{nth:06}")), site_id(to % n_sites)) else {
             continue;
         };
         snapshot.lanes.push(LaneView {
@@ -122,20 +159,33 @@ pub fn big_network(like: &Snapshot, n_sites: usize, n_vehicles: usize) -> Snapsh
             via: Vec::new(),
         });
     }
-    snapshot.vehicles = (0..n_vehicles).filter_map(|nth| vehicle(&snapshot, nth, snapshot.at)).collect();
+    let ways = Ways::of(&snapshot);
+    snapshot.vehicles = (0..n_vehicles).filter_map(|nth| vehicle(&snapshot, &ways, nth, 0, snapshot.at)).collect();
     snapshot
 }
 
-/// A vehicle on its lane, a fix of which was heard at `at`.
-fn vehicle(snapshot: &Snapshot, nth: usize, at: Timestamp) -> Option<VehicleView> {
-    let lane = &snapshot.lanes[nth % snapshot.lanes.len()];
-    let site =
-        |id: &SiteId| snapshot.sites.binary_search_by(|site| site.site.cmp(id)).ok().map(|at| &snapshot.sites[at]);
-    let (from, to) = (site(&lane.from)?.position, site(&lane.to)?.position);
-    // How far along depends on the clock, so that a newer fix is farther.
-    let share = ((nth * 37 % 1_000) as f64 / 1_000.0 + at.as_secs() as f64 / 100_000.0).fract();
-    let between = |a: f64, b: f64| a + (b - a) * share;
-    let position = Position::from_degrees(between(from.lat(), to.lat()), between(from.lon(), to.lon()))?;
+/// The lanes of a made-up network as lines.
+struct Ways(Vec<Option<Line>>);
+
+impl Ways {
+    fn of(snapshot: &Snapshot) -> Self {
+        let place = |id: &SiteId| {
+            let at = snapshot.sites.binary_search_by(|site| site.site.cmp(id)).ok()?;
+            Some(snapshot.sites[at].position)
+        };
+        let line = |lane: &LaneView| Line::through(&[place(&lane.from)?, place(&lane.to)?]);
+        Self(snapshot.lanes.iter().map(line).collect())
+    }
+}
+
+/// A vehicle on its lane, a fix of which was heard at `at`. Now and then it has taken another lane since the last.
+fn vehicle(snapshot: &Snapshot, ways: &Ways, nth: usize, turn: usize, at: Timestamp) -> Option<VehicleView> {
+    let lane = (nth + 31 * ((nth + turn) / 60)) % snapshot.lanes.len();
+    let (lane, way) = (&snapshot.lanes[lane], ways.0[lane].as_ref()?);
+    // How far along depends on the clock, so that a newer fix is farther: fifteen metres a second.
+    let start = (nth * 37 % 1_000) as f64 / 1_000.0;
+    let along = (start * way.length_m() + 15.0 * (at.since(snapshot.at)).as_secs_f64()) % way.length_m();
+    let place = way.at(along);
     Some(VehicleView {
         vehicle: VehicleId::new(&format!("V-{nth:07}")).ok()?,
         kind: if lane.mode == Mode::Sea { VehicleKind::Ship } else { VehicleKind::Truck },
@@ -143,7 +193,7 @@ fn vehicle(snapshot: &Snapshot, nth: usize, at: Timestamp) -> Option<VehicleView
         name: format!("Vehicle {nth}"),
         capacity_g: Grams(20_000_000),
         home: lane.from.clone(),
-        position: Some(position),
+        position: Some(Position::from_degrees(place.lat(), place.lon())?),
         at: Some(at),
         speed_mm_per_s: Some(15_000),
         heading_cdeg: None,
@@ -153,6 +203,42 @@ fn vehicle(snapshot: &Snapshot, nth: usize, at: Timestamp) -> Option<VehicleView
         freshness: Freshness::Live,
         shipments: Vec::new(),
     })
+}
+
+/// What is measured together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The driver alone: one frame of nothing.
+    Driver,
+    /// The first complete frame of the demo.
+    Start,
+    /// Frames of a large network.
+    Frames,
+    /// Frames of a large network, as many a second as come out: for a graphics card.
+    Card,
+    /// Memory after many steps.
+    Memory,
+}
+
+impl Part {
+    /// All but the one that needs a graphics card.
+    pub const ALL: [Self; 4] = [Self::Driver, Self::Start, Self::Frames, Self::Memory];
+
+    /// Its name on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Driver => "driver",
+            Self::Start => "start",
+            Self::Frames => "frames",
+            Self::Card => "card",
+            Self::Memory => "memory",
+        }
+    }
+
+    /// The one with this name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        [Self::Driver, Self::Start, Self::Frames, Self::Card, Self::Memory].into_iter().find(|part| part.name() == name)
+    }
 }
 
 /// How much to measure.
@@ -174,94 +260,163 @@ impl Default for Scale {
     }
 }
 
-/// All figures; `demo` is a snapshot of the demo network, for the start.
-pub fn run(demo: &Snapshot, scale: Scale) -> Result<Vec<Figure>, RenderError> {
-    let mut figures = start(demo)?;
-    figures.extend(frames(demo, scale)?);
-    figures.extend(memory(demo, scale.hours));
-    Ok(figures)
+/// The figures of one part; `demo` is a snapshot of the demo network.
+pub fn run(part: Part, demo: &Snapshot, scale: Scale) -> Result<Vec<Figure>, RenderError> {
+    match part {
+        Part::Driver => driver(),
+        Part::Start => start(demo),
+        Part::Frames => frames(demo, scale),
+        Part::Card => card(demo, scale),
+        Part::Memory => Ok(memory(demo, scale.hours)),
+    }
 }
 
-/// From nothing to the first complete picture, less what the driver needs for a picture of nothing.
-fn start(demo: &Snapshot) -> Result<Vec<Figure>, RenderError> {
-    const SIZE: (u32, u32) = (1_600, 900);
+const SIZE: (u32, u32) = (1_600, 900);
+
+/// What must not be exceeded beyond the driver's own, by the wall's clock, from the start to the first complete frame.
+pub const START_SECS_MAX: f64 = 2.0;
+
+/// From nothing to a picture of nothing.
+fn driver() -> Result<Vec<Figure>, RenderError> {
     let began = Instant::now();
     let mut studio = Studio::bare(SIZE)?;
     studio.frame();
-    let driver = began.elapsed();
-    drop(studio);
-    let began = Instant::now();
-    Studio::new(SIZE)?.draw(demo.clone(), RenderOptions::new(SIZE))?;
-    let whole = began.elapsed();
-    let beyond = whole.saturating_sub(driver).as_secs_f64();
     Ok(vec![
-        figure("driver alone, one frame of nothing", driver.as_secs_f64(), "s", None),
-        figure("start to the first complete picture of the demo", whole.as_secs_f64(), "s", None),
-        figure("start beyond the driver's own", beyond, "s", Some(2.0)),
+        figure("driver alone, one frame of nothing", began.elapsed().as_secs_f64(), "s", None),
+        figure("driver alone, CPU of all threads", process_cpu().as_secs_f64(), "s", None),
     ])
 }
 
-/// CPU time of our own systems in a frame at 60 frames a second, all vehicles moving and reporting each minute.
-fn frames(demo: &Snapshot, scale: Scale) -> Result<Vec<Figure>, RenderError> {
-    const SIZE: (u32, u32) = (1_600, 900);
-    // Few pixels: filling them is the card's work, or takes seconds without one.
-    const TARGET: (u32, u32) = (160, 90);
+/// From nothing to the first frame in which everything is there.
+fn start(demo: &Snapshot) -> Result<Vec<Figure>, RenderError> {
+    let began = Instant::now();
+    let before = process_cpu();
+    let mut studio = Studio::new(SIZE)?;
+    let woken = began.elapsed();
+    let nth = studio.begin(demo.clone(), RenderOptions::new(SIZE))?;
+    let whole = began.elapsed();
+    let cpu = process_cpu().saturating_sub(before);
+    drop(studio);
+    // Once more with a picture of that frame and one of a later one: it was complete if they are the same.
+    let mut studio = Studio::new(SIZE)?;
+    studio.show_file(demo.clone(), RenderOptions::new(SIZE));
+    (1..nth).for_each(|_| studio.frame());
+    let (first, later) = (studio.picture()?, studio.picture()?);
+    let n_differ = first.pixels().zip(later.pixels()).filter(|(first, later)| first != later).count();
+    Ok(vec![
+        figure("start to the first complete frame of the demo", whole.as_secs_f64(), "s", None),
+        figure("start, CPU of all threads", cpu.as_secs_f64(), "s", None),
+        figure("start, before the first frame", woken.as_secs_f64(), "s", None),
+        figure("which frame was the first complete one", f64::from(nth), "", None),
+        figure("pixels that change after it", n_differ as f64, "", Some(0.0)),
+    ])
+}
+
+/// A studio with a large network, warmed up.
+fn large(demo: &Snapshot, scale: Scale, draws: bool) -> Result<(Studio, Snapshot, Ways), RenderError> {
     let snapshot = big_network(demo, scale.n_sites, scale.n_vehicles);
-    let mut studio = Studio::new(TARGET)?;
+    let ways = Ways::of(&snapshot);
+    let mut studio = Studio::new(SIZE)?;
     let app = studio.app_mut();
-    app.insert_resource(Stopwatch { began: Instant::now(), frames: Vec::new(), spent: Duration::ZERO })
-        .add_systems(Update, (begin.before(OwnSystems), end.after(OwnSystems)));
-    panel::add_stopwatch(app, begin, end);
     let mut chart = Chart::new(SIZE, crate::Settings::default(), None);
     chart.generation = 1;
     chart.take(FeedEvent::Snapshot(Box::new(snapshot.clone())));
     app.insert_resource(chart);
-    for _ in 0..8 {
+    set_drawing(app, draws);
+    for _ in 0..24 {
         studio.frame();
     }
+    Ok((studio, snapshot, ways))
+}
+
+/// The pace of a screen.
+const FRAME: Duration = Duration::from_nanos(16_666_667);
+
+/// Everything but the drawing itself goes on without it.
+fn set_drawing(app: &mut App, draws: bool) {
+    let world = app.world_mut();
+    let mut cameras = world.query::<&mut Camera>();
+    cameras.iter_mut(world).for_each(|mut camera| camera.is_active = draws);
+}
+
+/// CPU time of our own systems in a frame at 60 frames a second, all vehicles moving and reporting each minute.
+fn frames(demo: &Snapshot, scale: Scale) -> Result<Vec<Figure>, RenderError> {
+    // A hundred thousand symbols are ten seconds of a driver without a card, and it is not the driver that is measured.
+    let (mut studio, snapshot, ways) = large(demo, scale, false)?;
+    let app = studio.app_mut();
+    // All on one thread, whose clock is read.
+    for schedule in [Update.intern(), EguiPrimaryContextPass.intern()] {
+        app.edit_schedule(schedule, |schedule| {
+            schedule.set_executor(SingleThreadedExecutor::new());
+        });
+    }
+    app.init_resource::<Stopwatch>().add_systems(Update, (begin.before(OwnSystems), end.after(OwnSystems)));
+    panel::add_stopwatch(app, begin, end);
+    // Sixty frames a second, however long the driver takes for one.
+    app.insert_resource(TimeUpdateStrategy::ManualDuration(FRAME));
+    studio.frame();
     let n_changes = scale.n_vehicles.div_ceil(60 * 60);
-    let mut next = 0;
+    let (mut next, mut own, mut all, mut taken) = (0, Vec::new(), Vec::new(), Duration::ZERO);
     for nth in 0..scale.n_frames {
         let world = studio.app_mut().world_mut();
-        let at = snapshot.at.saturating_add(Duration::from_millis(17 * nth as u64));
-        let changes = (next..next + n_changes).filter_map(|nth| vehicle(&snapshot, nth % scale.n_vehicles, at));
+        let at = snapshot.at.saturating_add(FRAME * (1 + nth as u32));
+        let heard = next..next + n_changes;
+        let (n_vehicles, turn) = (scale.n_vehicles, next / scale.n_vehicles);
+        let changes = heard.filter_map(|nth| vehicle(&snapshot, &ways, nth % n_vehicles, turn + 1, at));
         let changes = changes.map(Change::Vehicle).collect();
         next += n_changes;
         let seq = snapshot.seq + 1 + nth as u64;
-        let mut chart = world.resource_mut::<Chart>();
-        let began = Instant::now();
-        chart.take(FeedEvent::Delta(Box::new(Delta { seq, at, changes })));
-        let taking = began.elapsed();
-        world.resource_mut::<Stopwatch>().spent = taking;
-        studio.frame();
-        let mut watch = studio.app_mut().world_mut().resource_mut::<Stopwatch>();
-        let spent = watch.spent;
-        watch.frames.push(spent);
+        world.resource_mut::<Stopwatch>().spent = Duration::ZERO;
+        let began = thread_cpu();
+        world.resource_mut::<Chart>().take(FeedEvent::Delta(Box::new(Delta { seq, at, changes })));
+        let taking = thread_cpu().saturating_sub(began);
+        studio.update();
+        all.push(thread_cpu().saturating_sub(began).as_secs_f64() * 1_000.0);
+        taken += taking;
+        let spent = studio.app_mut().world().resource::<Stopwatch>().spent + taking;
+        own.push(spent.as_secs_f64() * 1_000.0);
+        studio.wait();
     }
+    set_drawing(studio.app_mut(), true);
+    studio.update();
     let world = studio.app_mut().world_mut();
-    let mut millis: Vec<f64> =
-        world.resource::<Stopwatch>().frames.iter().map(|span| span.as_secs_f64() * 1_000.0).collect();
-    millis.sort_by(f64::total_cmp);
-    let at = |share: f64| millis[((millis.len() - 1) as f64 * share) as usize];
-    let mean = millis.iter().sum::<f64>() / millis.len() as f64;
     let mut drawn = world.query_filtered::<&ViewVisibility, With<Mesh2d>>();
     let n_meshes = drawn.iter(world).filter(|visibility| visibility.get()).count();
     let n_texts = panel::n_paint_jobs(world);
     let draws = (n_meshes + n_texts) as f64;
     let label = format!("{} vehicles moving, {} sites", scale.n_vehicles, scale.n_sites);
+    let mean = |millis: &[f64]| millis.iter().sum::<f64>() / millis.len().max(1) as f64;
+    let (own_mean, all_mean) = (mean(&own), mean(&all));
+    own.sort_by(f64::total_cmp);
+    let at = |share: f64| own.get(((own.len().max(1) - 1) as f64 * share) as usize).copied().unwrap_or(0.0);
     Ok(vec![
-        figure(&format!("own CPU a frame, mean ({label})"), mean, "ms", Some(4.0)),
+        figure(&format!("own CPU a frame, mean ({label})"), own_mean, "ms", Some(4.0)),
         figure("own CPU a frame, median", at(0.5), "ms", None),
         figure("own CPU a frame, 99 of 100", at(0.99), "ms", None),
+        figure("of it, taking what was heard", taken.as_secs_f64() * 1_000.0 / own.len().max(1) as f64, "ms", None),
+        figure("main thread a frame, Bevy's systems included, without drawing", all_mean, "ms", None),
         figure("draw calls", draws, "", Some(40.0)),
     ])
+}
+
+/// Frames a second of a graphics card, which is named.
+fn card(demo: &Snapshot, scale: Scale) -> Result<Vec<Figure>, RenderError> {
+    let (mut studio, ..) = large(demo, scale, true)?;
+    let name = studio.adapter();
+    let began = Instant::now();
+    for _ in 0..scale.n_frames {
+        studio.frame();
+    }
+    let rate = scale.n_frames as f64 / began.elapsed().as_secs_f64();
+    let label = format!("frames a second on {name}, {} vehicles moving", scale.n_vehicles);
+    Ok(vec![figure(&label, rate, "/s", None)])
 }
 
 /// Resident memory after a simulated day of steps, as a share of what it was after the first hour.
 fn memory(demo: &Snapshot, hours: u64) -> Vec<Figure> {
     let mut recorder = Recorder::default();
     let mut chart = Chart::new((1_600, 900), crate::Settings::default(), None);
-    let first = Line::Snapshot(Box::new(demo.clone()));
+    let first = history::Line::Snapshot(Box::new(demo.clone()));
     recorder.take(&first).ok();
     chart.take(FeedEvent::Snapshot(Box::new(demo.clone())));
     let (mut after_hour, mut seq, mut n_steps) = (0.0, demo.seq, 0u64);
@@ -273,7 +428,7 @@ fn memory(demo: &Snapshot, hours: u64) -> Vec<Figure> {
             let mut vehicle = vehicle.clone();
             vehicle.at = Some(at);
             let delta = Delta { seq, at, changes: vec![Change::Vehicle(vehicle)] };
-            recorder.take(&Line::Delta(Box::new(delta.clone()))).ok();
+            recorder.take(&history::Line::Delta(Box::new(delta.clone()))).ok();
             chart.take(FeedEvent::Delta(Box::new(delta)));
         }
         chart.keep_up();

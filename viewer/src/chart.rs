@@ -1,9 +1,11 @@
 //! What the window shows, and what can be done to it: without Bevy's systems, so that tests can hold it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bevy::prelude::Resource;
+use bevy_egui::egui::Galley;
 use firmware_schemas::id::SiteId;
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::view::Snapshot;
@@ -11,6 +13,7 @@ use firmware_schemas::view::Snapshot;
 use crate::desk::{Answer, Desk, Question};
 use crate::feed::FeedEvent;
 use crate::palette::Theme;
+use crate::panel::Memory;
 use crate::past::{PastAnswer, PastQuestion};
 use crate::record::SharedRecorder;
 use crate::scene::chart::{ChartPoint, Margins, ScreenPoint};
@@ -18,7 +21,7 @@ use crate::scene::clock::{GatewayClock, Shown, Timeline};
 use crate::scene::fleet::{Fleet, Lines};
 use crate::scene::history::Player;
 use crate::scene::keys::Act;
-use crate::scene::labels::Label;
+use crate::scene::labels::{Gathering, Label};
 use crate::scene::mark::ItemId;
 use crate::scene::overlay::Heat;
 use crate::scene::past::{Chapters, Grain};
@@ -64,8 +67,10 @@ pub(crate) const STOCK_EVERY: Duration = Duration::from_secs(15);
 #[derive(Clone, Debug)]
 pub(crate) struct Placed {
     pub(crate) label: Label,
-    /// Where its symbol was in the window.
-    pub(crate) anchor: ScreenPoint,
+    /// Its letters.
+    pub(crate) galley: Arc<Galley>,
+    /// When they were laid out, by our clock.
+    pub(crate) laid_out: Duration,
 }
 
 /// The inside of a warehouse.
@@ -141,9 +146,14 @@ pub(crate) struct Chart {
     pub(crate) help_shown: bool,
     pub(crate) labels_shown: bool,
     pub(crate) following: bool,
-    /// The names as last placed, and what for.
+    /// The names as last placed.
     pub(crate) labels: Vec<Placed>,
-    pub(crate) labels_for: Option<(View, u64, u64)>,
+    /// What for: view, generation, revision and moment. `None` when they must be placed at once.
+    pub(crate) labels_for: Option<(View, u64, u64, Timestamp)>,
+    /// When by our clock.
+    pub(crate) labels_at: Duration,
+    /// The next, as far as they are.
+    pub(crate) gathering: Option<Gathering>,
     pub(crate) label_sides: BTreeMap<ItemId, u8>,
     pub(crate) sites: Sites,
     pub(crate) fleet: Fleet,
@@ -169,6 +179,10 @@ pub(crate) struct Chart {
     pub(crate) plans: BTreeMap<SiteId, SitePlan>,
     pub(crate) proposals_shown: bool,
     pub(crate) what_if: WhatIf,
+    /// What panels worked out.
+    pub(crate) memory: Memory,
+    /// Counts up with everything that the person does and every answer.
+    pub(crate) acted: u64,
     /// Select this when it is known.
     wanted: Option<String>,
     /// What the fleet and the sites were made from.
@@ -209,6 +223,8 @@ impl Chart {
             following: false,
             labels: Vec::new(),
             labels_for: None,
+            labels_at: Duration::ZERO,
+            gathering: None,
             label_sides: BTreeMap::new(),
             sites: Sites::default(),
             fleet: Fleet::default(),
@@ -225,6 +241,8 @@ impl Chart {
             plans: BTreeMap::new(),
             proposals_shown: false,
             what_if: WhatIf::default(),
+            memory: Memory::default(),
+            acted: 0,
             wanted: select,
             begun: None,
             alerts_taken: 0,
@@ -492,6 +510,7 @@ impl Chart {
 
     /// Does what a key or a button asks for.
     pub(crate) fn act(&mut self, act: Act) {
+        self.acted += 1;
         let middle = ScreenPoint { x: self.view.width / 2.0, y: self.view.height / 2.0 };
         let live = self.live_now();
         match act {
@@ -681,6 +700,7 @@ impl Chart {
 
     /// Takes an answer of the gateway.
     pub(crate) fn take_answer(&mut self, question: &Question, answer: Result<Answer, String>) {
+        self.acted += 1;
         match (question, &answer) {
             (Question::Stock(site), Ok(Answer::Stock(rows))) => {
                 let rows: BTreeMap<_, _> = rows.iter().map(|row| (row.sku.clone(), row.clone())).collect();
@@ -724,6 +744,8 @@ impl Chart {
                     self.what_if.compare = Compare::Ghost;
                 }
             }
+            // What nobody did is no news: the panel that asked for it shows what it has.
+            (Question::Forecast(..) | Question::Series { .. } | Question::Stock(_), Err(_)) => {}
             (_, Err(why)) => self.say(why.clone()),
             _ => {}
         }

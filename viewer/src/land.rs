@@ -1,6 +1,6 @@
 //! The map: Natural Earth's coasts at 1:110 million and 1:50 million, borders, cities, and lakes from a file.
 
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use crate::palette::Rgba;
 use crate::scene::mesh::Triangles;
@@ -60,46 +60,82 @@ impl Areas {
     }
 }
 
-/// A part of the map is read and cut once.
-fn kept(kept: &'static OnceLock<Areas>, geojson: &str) -> Result<&'static Areas, LandError> {
-    if kept.get().is_none() {
-        let areas = areas(geojson)?;
-        kept.get_or_init(|| areas);
+/// A part of the map is read and cut once; whoever comes while that is done waits for it.
+fn kept(
+    kept: &'static OnceLock<Result<Areas, LandError>>,
+    geojson: &str,
+) -> Result<&'static Areas, &'static LandError> {
+    kept.get_or_init(|| areas(geojson)).as_ref()
+}
+
+fn land_areas(detail: Detail) -> Result<&'static Areas, &'static LandError> {
+    static WORLD: OnceLock<Result<Areas, LandError>> = OnceLock::new();
+    static REGION: OnceLock<Result<Areas, LandError>> = OnceLock::new();
+    match detail {
+        Detail::World => kept(&WORLD, LAND_110M),
+        Detail::Region => kept(&REGION, LAND_50M),
     }
-    Ok(kept.get_or_init(Areas::default))
 }
 
 /// The land that is built in.
-pub fn land(detail: Detail, colour: Rgba) -> Result<Triangles, LandError> {
-    static WORLD: OnceLock<Areas> = OnceLock::new();
-    static REGION: OnceLock<Areas> = OnceLock::new();
-    let areas = match detail {
-        Detail::World => kept(&WORLD, LAND_110M)?,
-        Detail::Region => kept(&REGION, LAND_50M)?,
+pub fn land(detail: Detail, colour: Rgba) -> Result<Triangles, &'static LandError> {
+    Ok(land_areas(detail)?.coloured(colour))
+}
+
+/// Reads the map in a thread of its own, while the graphics driver wakes up. What is seen up close comes last, and only
+/// where somebody may come close: `in_window`.
+pub(crate) fn read_ahead(in_window: bool) {
+    let read = move || {
+        let world = land_areas(Detail::World);
+        let borders = border_lines();
+        let n_cities = cities().len();
+        let region = in_window.then(|| land_areas(Detail::Region));
+        let broken = world.err().or(borders.err()).or(region.and_then(Result::err));
+        if let Some(why) = broken {
+            bevy::log::error!("the map of {n_cities} cities is broken: {why}");
+        }
     };
-    Ok(areas.coloured(colour))
+    // Without the thread it is read when it is drawn.
+    std::thread::Builder::new().name("map".to_owned()).spawn(read).ok();
 }
 
 /// The GeoJSON file with lakes, which are not built in.
 pub const LAKES_FILE: &str = "PORTOLAN_LAKES";
 
 /// Lakes from the file that [`LAKES_FILE`] names; none without it.
-pub fn lakes(colour: Rgba) -> Result<Triangles, LandError> {
-    static LAKES: OnceLock<Areas> = OnceLock::new();
+pub fn lakes(colour: Rgba) -> Result<Triangles, &'static LandError> {
+    static LAKES: OnceLock<Result<Areas, LandError>> = OnceLock::new();
     let Some(file) = std::env::var_os(LAKES_FILE) else { return Ok(Triangles::default()) };
-    if let Some(known) = LAKES.get() {
-        return Ok(known.coloured(colour));
-    }
-    let text = std::fs::read_to_string(&file)
-        .map_err(|why| LandError::File { file: file.to_string_lossy().into_owned(), why })?;
-    Ok(kept(&LAKES, &text)?.coloured(colour))
+    let read = || {
+        let text = std::fs::read_to_string(&file)
+            .map_err(|why| LandError::File { file: file.to_string_lossy().into_owned(), why })?;
+        areas(&text)
+    };
+    Ok(LAKES.get_or_init(read).as_ref()?.coloured(colour))
 }
 
 /// Borders on land, as they are in fact; whoever must show others switches them off.
-pub fn borders(colour: Rgba) -> Result<Triangles, LandError> {
-    let document: serde_json::Value = serde_json::from_str(BORDERS_50M)?;
-    let features = document["features"].as_array().ok_or(LandError::Feature { at: 0, why: "no features" })?;
+pub fn borders(colour: Rgba) -> Result<Triangles, &'static LandError> {
     let mut all = Triangles::default();
+    for points in border_lines()? {
+        all.line(&LanePath { points: Arc::clone(points), colour, width_px: 1.0, dashed: false });
+    }
+    Ok(all)
+}
+
+/// Lines as they are drawn, by many.
+type Lines = Vec<Arc<Vec<ChartPoint>>>;
+
+fn border_lines() -> Result<&'static Lines, &'static LandError> {
+    static BORDERS: OnceLock<Result<Lines, LandError>> = OnceLock::new();
+    BORDERS.get_or_init(|| lines(BORDERS_50M)).as_ref()
+}
+
+/// The lines of a GeoJSON feature collection. Positions are longitude, latitude.
+fn lines(geojson: &str) -> Result<Lines, LandError> {
+    let document: serde_json::Value = serde_json::from_str(geojson)?;
+    let features = document["features"].as_array().ok_or(LandError::Feature { at: 0, why: "no features" })?;
+    let mut all = Vec::with_capacity(features.len());
     for (at, feature) in features.iter().enumerate() {
         let coordinates = feature["geometry"]["coordinates"].as_array();
         let coordinates = coordinates.ok_or(LandError::Feature { at, why: "no coordinates" })?;
@@ -111,7 +147,7 @@ pub fn borders(colour: Rgba) -> Result<Triangles, LandError> {
             }
         }
         if points.len() > 1 {
-            all.line(&LanePath { points, colour, width_px: 1.0, dashed: false });
+            all.push(points.into());
         }
     }
     Ok(all)

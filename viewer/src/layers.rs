@@ -5,6 +5,7 @@ use std::time::Duration;
 use bevy::camera::visibility::NoFrustumCulling;
 use bevy::prelude::*;
 use bevy::render::renderer::{RenderDevice, RenderQueue};
+use bevy::tasks::{AsyncComputeTaskPool, Task, block_on, poll_once};
 
 use crate::chart::Chart;
 use crate::land;
@@ -82,6 +83,7 @@ pub(crate) struct LayerMeshes {
     materials: [Handle<ChartMaterial>; 3],
     drawn: [Option<Drawn>; N_LAYERS],
     empty: [bool; N_LAYERS],
+    making: [Option<Task<Made>>; N_LAYERS],
     view: Option<crate::scene::View>,
     routed: Duration,
 }
@@ -130,6 +132,7 @@ pub(crate) fn make_layers(
         materials,
         drawn: std::array::from_fn(|_| None),
         empty: [true; N_LAYERS],
+        making: std::array::from_fn(|_| None),
         view: None,
         routed: Duration::ZERO,
     });
@@ -185,6 +188,7 @@ pub(crate) fn draw(
     let epochs = chart.shown().epochs;
     let second = (chart.elapsed.as_millis() / SLOW_EVERY.as_millis()) as u64;
     let mut slow_left = 1; // at most one of the slow layers in a frame
+    layers.take_made(&mut meshes);
     for layer in Layer::ALL {
         let nth = layer as usize;
         if !layer.is_on(chart) {
@@ -194,14 +198,18 @@ pub(crate) fn draw(
             Layer::Land | Layer::Lakes | Layer::Borders => (0, 0, None, false),
             Layer::Heat => (chart.heat as u64, (epochs.stock + epochs.readings) as i64, None, true),
             Layer::Flows => (epochs.flows + epochs.lanes, 0, None, true),
-            Layer::Lanes => (epochs.lanes, epochs.flows as i64, None, true),
+            Layer::Lanes => (epochs.lanes, epochs.busy as i64, None, true),
             Layer::Route => (second, 0, chart.selected.clone(), false),
             Layer::Clusters => (epochs.alerts + epochs.sites, chart.sites.revision() as i64, None, false),
             Layer::Stock => (epochs.stock, chart.sites.revision() as i64, None, true),
             Layer::Ghost => (chart.what_if.revision, chart.what_if.compare as i64, None, false),
         };
-        let drawn = Drawn { generation: chart.generation + (epochs.snapshots << 32), epoch, look, detail, level, item };
-        let drawn = Some(drawn);
+        // The others are the same at every zoom.
+        let detail = if matches!(layer, Layer::Land | Layer::Stock | Layer::Ghost) { detail } else { Detail::Region };
+        // The map is the same at every moment and in every network.
+        let is_map = matches!(layer, Layer::Land | Layer::Lakes | Layer::Borders);
+        let generation = if is_map { 0 } else { chart.generation + (epochs.snapshots << 32) };
+        let drawn = Some(Drawn { generation, epoch, look, detail, level, item });
         if layers.drawn[nth] == drawn {
             continue;
         }
@@ -209,6 +217,7 @@ pub(crate) fn draw(
             (Some(before), Some(now)) => {
                 (before.look, before.detail, before.generation) != (now.look, now.detail, now.generation)
                     || (layer == Layer::Stock && before.level != now.level)
+                    || (layer == Layer::Heat && before.epoch != now.epoch)
             }
             _ => true,
         };
@@ -219,8 +228,26 @@ pub(crate) fn draw(
             slow_left -= 1;
             layers.routed = chart.elapsed;
         }
+        if layers.making[nth].is_some() {
+            continue; // one is under way, and what changed since then comes after it
+        }
         layers.drawn[nth] = drawn;
-        let mut triangles = match layer {
+        if matches!(layer, Layer::Lanes | Layer::Flows) {
+            let paths = paths(chart, layer, &look);
+            let n_points: usize = paths.iter().map(|path| path.points.len()).sum();
+            let make = move || {
+                let mut triangles = Triangles::default();
+                paths.iter().for_each(|path| triangles.line(path));
+                made(triangles)
+            };
+            if chart.still || n_points < POINTS_AT_ONCE_MAX {
+                layers.put(layer, make(), &mut meshes);
+            } else {
+                layers.making[nth] = Some(AsyncComputeTaskPool::get().spawn(async move { make() }));
+            }
+            continue;
+        }
+        let triangles = match layer {
             Layer::Land => {
                 let [r, g, b, _] = look.of(look.theme.water).0;
                 clear.0 = Color::srgb_u8(r, g, b);
@@ -236,26 +263,58 @@ pub(crate) fn draw(
             Layer::Borders => land::borders(look.of(look.theme.border)).unwrap_or_default(),
             _ => moving(chart, layer, &look, detail),
         };
-        layers.empty[nth] = triangles.indices.is_empty();
-        if layers.empty[nth] {
-            triangles = nothing();
-        }
-        if let Err(why) = meshes.insert(&layers.meshes[nth], mesh(&triangles)) {
+        layers.put(layer, made(triangles), &mut meshes);
+    }
+}
+
+/// Lines of more points than these are made beside the frames.
+const POINTS_AT_ONCE_MAX: usize = 20_000;
+
+/// A mesh, and whether there is nothing to see in it.
+type Made = (Mesh, bool);
+
+fn made(triangles: Triangles) -> Made {
+    let empty = triangles.indices.is_empty();
+    (if empty { mesh(&nothing()) } else { mesh(&triangles) }, empty)
+}
+
+impl LayerMeshes {
+    fn put(&mut self, layer: Layer, (mesh, empty): Made, meshes: &mut Assets<Mesh>) {
+        self.empty[layer as usize] = empty;
+        if let Err(why) = meshes.insert(&self.meshes[layer as usize], mesh) {
             error!("{layer:?} cannot be drawn: {why}");
+        }
+    }
+
+    /// Shows what was made beside the frames.
+    fn take_made(&mut self, meshes: &mut Assets<Mesh>) {
+        for layer in Layer::ALL {
+            let making = &mut self.making[layer as usize];
+            if let Some(made) = making.as_mut().and_then(|task| block_on(poll_once(task))) {
+                *making = None;
+                self.put(layer, made, meshes);
+            }
         }
     }
 }
 
-fn moving(chart: &mut Chart, layer: Layer, look: &Look, detail: Detail) -> Triangles {
-    let mut triangles = Triangles::default();
-    let Some(now) = chart.now() else { return triangles };
+/// The lines of a layer. Their points are shared, not copied.
+fn paths(chart: &mut Chart, layer: Layer, look: &Look) -> Vec<LanePath> {
     let mut lines = std::mem::take(&mut chart.lines);
     let known = chart.shown();
+    let paths = match layer {
+        Layer::Flows => network::flows(known, &mut lines, look),
+        _ => network::lanes(known, &mut lines, look),
+    };
+    chart.lines = lines;
+    paths
+}
+
+fn moving(chart: &Chart, layer: Layer, look: &Look, detail: Detail) -> Triangles {
+    let mut triangles = Triangles::default();
+    let Some(now) = chart.now() else { return triangles };
+    let known = chart.shown();
     match layer {
-        Layer::Lanes => {
-            network::lanes(known, &mut lines, look).iter().for_each(|path| triangles.line(path));
-        }
-        Layer::Flows => network::flows(known, &mut lines, look).iter().for_each(|path| triangles.line(path)),
         Layer::Heat => {
             let heat = overlay::heat(known, chart.heat, now);
             triangles = overlay::heat_discs(known, &heat, look, look.theme.is_dark());
@@ -267,8 +326,8 @@ fn moving(chart: &mut Chart, layer: Layer, look: &Look, detail: Detail) -> Trian
             };
             if let Some((behind, before)) = route {
                 let colour = look.theme.selection;
-                let path = |points, dashed, alpha| LanePath {
-                    points,
+                let path = |points: Vec<ChartPoint>, dashed, alpha| LanePath {
+                    points: points.into(),
                     colour: look.of(colour.with_alpha(alpha)),
                     width_px: 2.4,
                     dashed,
@@ -286,9 +345,8 @@ fn moving(chart: &mut Chart, layer: Layer, look: &Look, detail: Detail) -> Trian
                 _ => what_if::ghosts(known, effects, look, detail),
             };
         }
-        Layer::Land | Layer::Lakes | Layer::Borders => {}
+        Layer::Land | Layer::Lakes | Layer::Borders | Layer::Lanes | Layer::Flows => {}
     }
-    chart.lines = lines;
     triangles
 }
 

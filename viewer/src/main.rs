@@ -10,10 +10,11 @@ use firmware_schemas::api::what_if::WhatIfResult;
 use firmware_schemas::id::SiteId;
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::view::Snapshot;
+use serde_json::Value;
 use viewer::Settings;
 use viewer::app::{WindowOptions, run_window};
 use viewer::ask::{ask_once, snapshot_at};
-use viewer::bench::Scale;
+use viewer::bench::{Part, START_SECS_MAX, Scale};
 use viewer::desk::{Answer, Question};
 use viewer::feed::fetch_snapshot;
 use viewer::palette::Theme;
@@ -59,6 +60,9 @@ struct BenchArgs {
     /// Frames that count.
     #[arg(long, default_value_t = 120)]
     frames: usize,
+    /// Measure only this, in this process: driver, start, frames, memory, or card (frames a second).
+    #[arg(long, value_parser = parse_part)]
+    only: Option<Part>,
 }
 
 #[derive(clap::Args)]
@@ -173,6 +177,10 @@ struct RenderArgs {
     out: PathBuf,
 }
 
+fn parse_part(text: &str) -> Result<Part, String> {
+    Part::from_name(text).ok_or_else(|| "want driver, start, frames, memory or card".to_owned())
+}
+
 fn parse_size(text: &str) -> Result<(u32, u32), String> {
     let (width, height) = text.split_once('x').ok_or("want WIDTHxHEIGHT, such as 1600x900")?;
     let side = |text: &str| match text.parse() {
@@ -264,20 +272,59 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn measure(args: BenchArgs) -> anyhow::Result<()> {
-    let BenchArgs { snapshot, json, vehicles, frames } = args;
+    let BenchArgs { snapshot, json, vehicles, frames, only } = args;
+    let Some(part) = only else { return measure_all(&snapshot, json, vehicles, frames) };
     let text = std::fs::read(&snapshot).with_context(|| format!("reading {}", snapshot.display()))?;
     let demo = serde_json::from_slice(&text).with_context(|| format!("{} is not a snapshot", snapshot.display()))?;
     let scale = Scale { n_vehicles: vehicles, n_frames: frames, ..Scale::default() };
-    for figure in viewer::bench::run(&demo, scale)? {
-        if json {
-            println!("{}", serde_json::to_string(&figure)?);
-            continue;
-        }
-        let limit = figure.at_most.map(|at_most| format!("  at most {at_most}")).unwrap_or_default();
-        let holds = figure.holds.map(|holds| if holds { "  holds" } else { "  DOES NOT HOLD" }).unwrap_or_default();
-        println!("{:<66}{:>10.2} {}{limit}{holds}", figure.figure, figure.value, figure.unit);
+    for figure in viewer::bench::run(part, &demo, scale)? {
+        print_figure(&serde_json::to_value(&figure)?, json);
     }
     Ok(())
+}
+
+/// Each part in a process of its own; the start three times, of which the medians count.
+fn measure_all(snapshot: &std::path::Path, json: bool, vehicles: usize, frames: usize) -> anyhow::Result<()> {
+    let own = std::env::current_exe().context("finding this program")?;
+    let child = |part: Part| {
+        let mut child = std::process::Command::new(&own);
+        child.args(["bench", "--json", "--only", part.name(), "--snapshot"]).arg(snapshot);
+        child.args(["--vehicles", &vehicles.to_string(), "--frames", &frames.to_string()]);
+        let output = child.stderr(std::process::Stdio::inherit()).output().context("starting this program again")?;
+        anyhow::ensure!(output.status.success(), "{} ended with {}", part.name(), output.status);
+        let lines = output.stdout.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| serde_json::from_slice(line).context("a figure")).collect::<anyhow::Result<Vec<Value>>>()
+    };
+    let mut wall_secs = Vec::new();
+    for part in Part::ALL {
+        let rounds = if matches!(part, Part::Driver | Part::Start) { 3 } else { 1 };
+        let mut figures: Vec<Vec<Value>> = (0..rounds).map(|_| child(part)).collect::<anyhow::Result<_>>()?;
+        figures.sort_by(|a, b| f64::total_cmp(&value(&a[0]), &value(&b[0])));
+        let figures = figures.swap_remove(rounds / 2);
+        figures.iter().for_each(|figure| print_figure(figure, json));
+        wall_secs.extend(figures.first().map(value));
+        if part == Part::Start {
+            let beyond = wall_secs[1] - wall_secs[0];
+            let figure = viewer::bench::figure("start beyond the driver's own", beyond, "s", Some(START_SECS_MAX));
+            print_figure(&serde_json::to_value(&figure)?, json);
+        }
+    }
+    Ok(())
+}
+
+fn value(figure: &Value) -> f64 {
+    figure["value"].as_f64().unwrap_or(f64::NAN)
+}
+
+fn print_figure(figure: &Value, json: bool) {
+    if json {
+        println!("{figure}");
+        return;
+    }
+    let limit = figure["at_most"].as_f64().map(|at_most| format!("  at most {at_most}")).unwrap_or_default();
+    let holds = figure["holds"].as_bool().map(|holds| if holds { "  holds" } else { "  DOES NOT HOLD" });
+    let (name, unit) = (figure["figure"].as_str().unwrap_or_default(), figure["unit"].as_str().unwrap_or_default());
+    println!("{name:<72}{:>10.2} {unit}{limit}{}", value(figure), holds.unwrap_or_default());
 }
 
 fn draw_picture(args: RenderArgs) -> anyhow::Result<()> {

@@ -170,4 +170,44 @@ mod tests {
             prop_assert!(shelf.end <= 30_000, "{}", shelf.end);
         }
     }
+
+    #[test]
+    fn a_recording_begun_in_the_middle_replays_to_what_was_known() {
+        use crate::scene::known::testing;
+        use firmware_schemas::network::SiteKind;
+        use firmware_schemas::quantity::Pieces;
+        use firmware_schemas::view::{Change, Delta};
+        let site = |on_hand| {
+            let mut site = testing::site("WH-1", SiteKind::RegionalWarehouse, 50.0, 7.0);
+            site.stock.on_hand = Pieces(on_hand);
+            site
+        };
+        let step = |seq: u64| {
+            let at = firmware_schemas::quantity::Timestamp::from_secs(100 + seq as i64).unwrap();
+            Line::Delta(Box::new(Delta { seq: 10 + seq, at, changes: vec![Change::Site(site(seq as i64))] }))
+        };
+        let path = std::env::temp_dir().join(format!("portolan-recording-{}.jsonl", std::process::id()));
+        let mut recorder = Recorder::default();
+        recorder.take(&Line::Snapshot(Box::new(testing::snapshot(vec![site(0)])))).unwrap();
+        (1..=5).for_each(|seq| recorder.take(&step(seq)).unwrap());
+        recorder.begin(&path).unwrap();
+        assert!(recorder.is_recording());
+        (6..=9).for_each(|seq| recorder.take(&step(seq)).unwrap());
+        assert_eq!(recorder.end().unwrap(), Some(path.clone()));
+        recorder.take(&step(10)).unwrap(); // after its end: not in it
+        let lines = read_recording(&path).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        assert_eq!(lines.len(), 5, "all that was known, and four steps");
+        let mut replayed = Known::default();
+        let mut written = Vec::new();
+        for line in lines {
+            written.extend(write_line(&line));
+            match line {
+                Line::Snapshot(snapshot) => replayed.take_snapshot(*snapshot),
+                Line::Delta(delta) => assert!(replayed.take_delta(*delta)),
+            }
+        }
+        assert_eq!((replayed.seq, replayed.sites.values().next().unwrap().stock.on_hand), (19, Pieces(9)));
+        assert_eq!(read_lines(&written).count(), 5);
+    }
 }

@@ -7,10 +7,14 @@ use std::time::Duration;
 use bevy::asset::RenderAssetUsages;
 use bevy::camera::RenderTarget;
 use bevy::prelude::*;
+use bevy::render::RenderApp;
 use bevy::render::RenderPlugin;
 use bevy::render::pipelined_rendering::PipelinedRenderingPlugin;
-use bevy::render::render_resource::{Extent3d, PollType, TextureDimension, TextureFormat, TextureUsages};
-use bevy::render::renderer::RenderDevice;
+use bevy::render::render_resource::{
+    CachedPipeline, CachedPipelineState, Extent3d, PipelineCache, PipelineDescriptor, PollType, TextureDimension,
+    TextureFormat, TextureUsages,
+};
+use bevy::render::renderer::{RenderAdapterInfo, RenderDevice};
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
@@ -159,7 +163,8 @@ impl Studio {
     /// For pictures of this size.
     pub fn new(size: (u32, u32)) -> Result<Self, RenderError> {
         Self::with(size, |app| {
-            app.insert_resource(Chart::new(size, Settings::default(), None)).add_plugins(ChartPlugin);
+            app.insert_resource(Chart::new(size, Settings::default(), None))
+                .add_plugins(ChartPlugin { in_window: false });
         })
     }
 
@@ -193,9 +198,64 @@ impl Studio {
         Self::with(size, |_| {})
     }
 
-    /// One frame.
+    /// One frame, until the card has drawn it.
     pub(crate) fn frame(&mut self) {
         update(&mut self.app);
+    }
+
+    /// One frame, without waiting for the card.
+    pub(crate) fn update(&mut self) {
+        self.app.update();
+    }
+
+    /// Waits until the card has drawn everything.
+    pub(crate) fn wait(&mut self) {
+        wait(&self.app);
+    }
+
+    /// What draws.
+    pub(crate) fn adapter(&self) -> String {
+        self.app.world().get_resource::<RenderAdapterInfo>().map_or_else(String::new, |info| info.name.clone())
+    }
+
+    /// Draws until everything is there: which frame was the first complete one.
+    pub(crate) fn begin(&mut self, snapshot: Snapshot, options: RenderOptions) -> Result<u32, RenderError> {
+        self.show_file(snapshot, options);
+        for nth in 1..=N_PICTURE_FRAMES {
+            update(&mut self.app);
+            let chart = self.app.world().resource::<Chart>();
+            let is_named = chart.labels_for.is_some() && chart.gathering.is_none();
+            if is_named && self.draws_all() {
+                return Ok(nth);
+            }
+        }
+        Err(RenderError::NoPicture { n_frames: N_PICTURE_FRAMES })
+    }
+
+    /// Shows a snapshot from the next frame on.
+    pub(crate) fn show_file(&mut self, snapshot: Snapshot, options: RenderOptions) {
+        let mut chart = Chart::new(self.size, options.settings, options.select);
+        chart.show_file(snapshot);
+        chart.generation = 1;
+        self.app.insert_resource(chart);
+    }
+
+    /// Whether both of our shaders and that of the texts are there and nothing waits to be compiled.
+    fn draws_all(&self) -> bool {
+        let Some(render) = self.app.get_sub_app(RenderApp) else { return false };
+        let Some(cache) = render.world().get_resource::<PipelineCache>() else { return false };
+        let labels = |pipeline: &CachedPipeline| match &pipeline.descriptor {
+            PipelineDescriptor::RenderPipelineDescriptor(descriptor) => descriptor.label.clone(),
+            PipelineDescriptor::ComputePipelineDescriptor(_) => None,
+        };
+        let ready = |pipeline: &&CachedPipeline| matches!(pipeline.state, CachedPipelineState::Ok(_));
+        let n_ready = cache.pipelines().filter(ready).count();
+        let n_of_meshes = cache
+            .pipelines()
+            .filter(ready)
+            .filter(|pipeline| labels(pipeline).is_some_and(|label| label.contains("mesh2d")))
+            .count();
+        n_of_meshes >= 2 && n_ready == cache.pipelines().count()
     }
 
     /// What it draws with.
@@ -248,6 +308,11 @@ impl Studio {
         }
         self.ask(url);
         let view = self.app.world().resource::<Chart>().view;
+        Ok(Picture { image: self.picture()?, view })
+    }
+
+    /// The next frame as a picture.
+    pub(crate) fn picture(&mut self) -> Result<image::RgbImage, RenderError> {
         let slot: Arc<Mutex<Option<Image>>> = Arc::default();
         let filled = Arc::clone(&slot);
         self.app.world_mut().spawn(Screenshot::image(self.target.clone())).observe(
@@ -260,7 +325,7 @@ impl Studio {
         for _ in 0..N_PICTURE_FRAMES {
             update(&mut self.app);
             if let Some(image) = slot.lock().ok().and_then(|mut slot| slot.take()) {
-                return Ok(Picture { image: pixels(&image)?, view });
+                return pixels(&image);
             }
         }
         Err(RenderError::NoPicture { n_frames: N_PICTURE_FRAMES })
@@ -290,6 +355,10 @@ impl Studio {
 /// One frame, until the card has drawn it.
 fn update(app: &mut App) {
     app.update();
+    wait(app);
+}
+
+fn wait(app: &App) {
     let device = app.world().resource::<RenderDevice>().wgpu_device();
     // A time-out only means that the picture comes a frame later.
     device.poll(PollType::Wait { submission_index: None, timeout: None }).ok();

@@ -1,11 +1,14 @@
 //! Symbols on the graphics card: one table of records and one draw for all of a kind, however many there are.
 
+use std::ops::Range;
+use std::sync::OnceLock;
+
 use bevy::asset::RenderAssetUsages;
 use bevy::mesh::{Indices, MeshVertexBufferLayoutRef, PrimitiveTopology};
 use bevy::prelude::*;
 use bevy::render::render_resource::{
-    AsBindGroup, Buffer, BufferDescriptor, BufferUsages, RenderPipelineDescriptor, ShaderType,
-    SpecializedMeshPipelineError,
+    AsBindGroup, Buffer, BufferDescriptor, BufferUsages, CommandEncoderDescriptor, RenderPipelineDescriptor,
+    ShaderType, SpecializedMeshPipelineError,
 };
 use bevy::render::renderer::{RenderDevice, RenderQueue};
 use bevy::shader::ShaderRef;
@@ -35,19 +38,7 @@ impl SymbolFrame {
         // From the whole map to up close within a factor of two around where the land changes.
         let closeness = ((view.scale / 13.0).log2()).clamp(0.0, 1.0) as f32;
         let linear = |colour: crate::palette::Rgba| Vec4::from_array(look.of(colour).to_linear());
-        let mut corners = [Vec4::ZERO; 52];
-        let mut counts = [UVec4::ZERO; 4];
-        for shape in Shape::ALL {
-            let outline = if shape == Shape::Circle { Vec::new() } else { shape.outline() };
-            let number = shape as usize;
-            counts[number / 4][number % 4] = outline.len() as u32;
-            for (at, [x, y]) in outline.into_iter().enumerate() {
-                let pair = &mut corners[number * 4 + at / 2];
-                let (first, second) = if at % 2 == 0 { (0, 1) } else { (2, 3) };
-                pair[first] = x as f32;
-                pair[second] = y as f32;
-            }
-        }
+        let (corners, counts) = *OUTLINES.get_or_init(outlines);
         Self {
             centre: Vec4::new(x_high, y_high, x_low, y_low),
             frame: Vec4::new(view.width as f32, view.height as f32, view.scale as f32, closeness),
@@ -58,6 +49,28 @@ impl SymbolFrame {
             counts,
         }
     }
+}
+
+/// The corners of all shapes, two to a vector, and how many each has.
+type Outlines = ([Vec4; 52], [UVec4; 4]);
+
+static OUTLINES: OnceLock<Outlines> = OnceLock::new();
+
+fn outlines() -> Outlines {
+    let mut corners = [Vec4::ZERO; 52];
+    let mut counts = [UVec4::ZERO; 4];
+    for shape in Shape::ALL {
+        let outline = if shape == Shape::Circle { Vec::new() } else { shape.outline() };
+        let number = shape as usize;
+        counts[number / 4][number % 4] = outline.len() as u32;
+        for (at, [x, y]) in outline.into_iter().enumerate() {
+            let pair = &mut corners[number * 4 + at / 2];
+            let (first, second) = if at % 2 == 0 { (0, 1) } else { (2, 3) };
+            pair[first] = x as f32;
+            pair[second] = y as f32;
+        }
+    }
+    (corners, counts)
 }
 
 /// What draws the records of one pool.
@@ -102,7 +115,13 @@ pub(crate) struct Table {
     pub(crate) mesh: Handle<Mesh>,
     pub(crate) material: Handle<SymbolMaterial>,
     records: Buffer,
+    /// What changed lies here on its way to its places, and in here before that.
+    letters: Option<(Buffer, usize)>,
+    packed: Vec<u8>,
 }
+
+/// From so many spans on they are sent in one piece: each by itself costs more than its bytes.
+const SPANS_MIN: usize = 4;
 
 impl Table {
     pub(crate) fn new(
@@ -113,7 +132,8 @@ impl Table {
     ) -> Self {
         let records = buffer(device, ROOM_MIN);
         let material = materials.add(SymbolMaterial { frame, records: records.clone() });
-        Self { room: ROOM_MIN, mesh: meshes.add(quads(ROOM_MIN)), material, records }
+        let mesh = meshes.add(quads(ROOM_MIN));
+        Self { room: ROOM_MIN, mesh, material, records, letters: None, packed: Vec::new() }
     }
 
     /// Sends what changed. Gives the bytes that were sent.
@@ -138,12 +158,44 @@ impl Table {
             queue.write_buffer(&self.records, 0, pool.bytes());
             return pool.bytes().len();
         }
-        let mut n_bytes = 0;
-        for span in spans {
-            let bytes = &pool.bytes()[span.start * RECORD_BYTES..span.end.min(pool.len()) * RECORD_BYTES];
-            queue.write_buffer(&self.records, (span.start * RECORD_BYTES) as u64, bytes);
-            n_bytes += bytes.len();
+        let bytes_of = |span: &Range<usize>| span.start * RECORD_BYTES..span.end.min(pool.len()) * RECORD_BYTES;
+        let n_bytes = spans.iter().map(|span| bytes_of(span).len()).sum();
+        if spans.len() < SPANS_MIN {
+            for span in &spans {
+                let bytes = bytes_of(span);
+                queue.write_buffer(&self.records, bytes.start as u64, &pool.bytes()[bytes]);
+            }
+            return n_bytes;
         }
+        self.packed.clear();
+        for span in &spans {
+            self.packed.extend_from_slice(&pool.bytes()[bytes_of(span)]);
+        }
+        let letters = match self.letters.take().filter(|(_, room)| *room >= n_bytes) {
+            Some(letters) => letters,
+            None => {
+                let room = n_bytes.next_power_of_two();
+                let usage = BufferUsages::COPY_SRC | BufferUsages::COPY_DST;
+                let descriptor = BufferDescriptor {
+                    label: Some("changed symbols"),
+                    size: room as u64,
+                    usage,
+                    mapped_at_creation: false,
+                };
+                (device.create_buffer(&descriptor), room)
+            }
+        };
+        queue.write_buffer(&letters.0, 0, &self.packed);
+        let mut encoder = device.create_command_encoder(&CommandEncoderDescriptor { label: Some("changed symbols") });
+        let mut from = 0;
+        for span in &spans {
+            let bytes = bytes_of(span);
+            let n = bytes.len() as u64;
+            encoder.copy_buffer_to_buffer(&letters.0, from, &self.records, bytes.start as u64, n);
+            from += n;
+        }
+        queue.submit([encoder.finish()]);
+        self.letters = Some(letters);
         n_bytes
     }
 

@@ -2,39 +2,17 @@
 //! the inside of a warehouse.
 #![allow(clippy::unwrap_used, reason = "a test")]
 
+#[path = "fixture/gateway.rs"]
+mod gateway;
 #[path = "fixture/skip.rs"]
 mod skip;
 
-use std::net::{TcpListener, TcpStream};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use viewer::ask::ask_once;
 use viewer::desk::{Answer, Question};
 use viewer::feed::fetch_snapshot;
 use viewer::palette::{self, Rgba};
-
-/// Ends its process when the test does, however that goes.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
-
-/// The gateway's binary: named by `PORTOLAN_BIN`, else beside the viewer's.
-fn portolan() -> Option<PathBuf> {
-    let beside = || Path::new(env!("CARGO_BIN_EXE_viewer")).with_file_name("portolan");
-    let path = std::env::var_os("PORTOLAN_BIN").map_or_else(beside, PathBuf::from);
-    path.is_file().then_some(path)
-}
-
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
-}
 
 fn draw(url: &str, name: &str, more: &[&str]) -> image::RgbImage {
     let out = std::env::temp_dir().join(format!("portolan-demo-{}-{name}.png", std::process::id()));
@@ -55,22 +33,11 @@ fn count(picture: &image::RgbImage, Rgba([r, g, b, _]): Rgba) -> usize {
 #[test]
 fn the_demo_is_drawn_from_the_network_to_the_inside_of_a_warehouse() {
     let name = "the_demo_is_drawn_from_the_network_to_the_inside_of_a_warehouse";
-    let gateway = portolan();
+    let gateway = gateway::portolan();
     if !skip::have_driver(name) || !skip::have(name, gateway.is_some(), "no portolan (cargo build, or PORTOLAN_BIN)") {
         return;
     }
-    let (http, mqtt) = (free_port(), free_port());
-    let mut demo = Command::new(gateway.unwrap());
-    demo.env_clear(); // it reads every PORTOLAN_ variable as one of its own
-    demo.args(["demo", "--http", &format!("127.0.0.1:{http}"), "--mqtt", &format!("127.0.0.1:{mqtt}")]);
-    let _demo = Running(demo.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
-    let url = format!("http://127.0.0.1:{http}");
-    for _ in 0..240 {
-        if TcpStream::connect(("127.0.0.1", http)).is_ok() && fetch_snapshot(&url).is_ok_and(|it| it.seq > 20) {
-            break;
-        }
-        std::thread::sleep(Duration::from_millis(250));
-    }
+    let (_demo, url, _) = gateway::demo(&gateway.unwrap(), |snapshot| snapshot.seq > 20);
     let snapshot = fetch_snapshot(&url).unwrap();
     let warehouse = snapshot.sites.iter().max_by_key(|site| site.stock.positions).unwrap().site.clone();
 

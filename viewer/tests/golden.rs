@@ -102,6 +102,7 @@ fn pictures() -> BTreeMap<String, RenderOptions> {
         ("site", RenderOptions { select: Some("WH-VEN".to_owned()), look_at: europe, ..base() }),
         ("vehicle", RenderOptions { select: Some("ship-1".to_owned()), ..base() }),
         ("heat", with_heat(Heat::StockOut)),
+        ("temperature", with_heat(Heat::Temperature)),
         ("lost", RenderOptions { link: lost, ..base() }),
         ("inside", RenderOptions { inside: Some(fixture::site_id("WH-VEN")), ..base() }),
         ("ghost", RenderOptions { what_if: what_if(Compare::Ghost), look_at: europe, ..base() }),

@@ -6,11 +6,17 @@ mod fixture;
 #[path = "fixture/skip.rs"]
 mod skip;
 
+use std::time::Duration;
+
+use firmware_schemas::fact::Severity;
 use firmware_schemas::quantity::Position;
+use firmware_schemas::view::{Change, Delta};
 use viewer::Settings;
 use viewer::palette::{self, Rgba, Theme};
-use viewer::render::{Picture, RenderOptions, render};
-use viewer::scene::{ChartPoint, Link};
+use viewer::render::{Picture, RenderOptions, Studio, render};
+use viewer::scene::history::{Line, write_line};
+use viewer::scene::overlay::Heat;
+use viewer::scene::{ChartPoint, Known, Link, View, network};
 
 /// Antialiasing and blending move a channel by less.
 const TOLERANCE: i32 = 6;
@@ -91,4 +97,69 @@ fn a_picture_has_the_colours_of_the_network_where_its_parts_are() {
     let light = draw(Theme::LIGHT, Link::File);
     check(&light, "land in light colours", fixture::at(60.0, 100.0), Theme::LIGHT.land);
     check(&light, "a warehouse in light colours", site("WH-VEN"), palette::OK);
+}
+
+/// A picture of a recording, made as a person makes it.
+fn recorded(recording: &std::path::Path, at: Option<&str>) -> Picture {
+    let out = recording.with_extension("png");
+    let mut viewer = std::process::Command::new(env!("CARGO_BIN_EXE_viewer"));
+    viewer.args(["render", "--size", "1280x720", "--recording"]).arg(recording).arg("-o").arg(&out);
+    viewer.args(at.iter().flat_map(|at| ["--at", at]));
+    assert!(viewer.stdout(std::process::Stdio::null()).status().unwrap().success());
+    let image = image::open(&out).unwrap().to_rgb8();
+    std::fs::remove_file(&out).unwrap();
+    let mut known = Known::default();
+    known.take_snapshot(fixture::snapshot());
+    let mut view = View::world(1_280.0, 720.0);
+    network::fit(&known, &mut view, false);
+    Picture { image, view }
+}
+
+#[test]
+fn a_recording_shows_each_moment_as_it_was() {
+    let name = "a_recording_shows_each_moment_as_it_was";
+    if !skip::have_driver(name) {
+        return;
+    }
+    let first = fixture::snapshot();
+    let mut alert = first.alerts[1].clone();
+    alert.severity = Severity::Critical;
+    let at = first.at.saturating_add(Duration::from_secs(60));
+    let delta = Delta { seq: first.seq + 1, at, changes: vec![Change::Alert(alert)] };
+    let lines = [Line::Snapshot(Box::new(first)), Line::Delta(Box::new(delta))];
+    let recording = std::env::temp_dir().join(format!("portolan-headless-{}.jsonl", std::process::id()));
+    std::fs::write(&recording, lines.iter().flat_map(write_line).collect::<Vec<u8>>()).unwrap();
+    check(&recorded(&recording, Some("2026-11-22T06:40:30Z")), "before", site("WH-CHI"), palette::WATCH);
+    check(&recorded(&recording, Some("2026-11-22T06:41:00Z")), "then", site("WH-CHI"), palette::CRITICAL);
+    check(&recorded(&recording, None), "at its end", site("WH-CHI"), palette::CRITICAL);
+    std::fs::remove_file(&recording).unwrap();
+}
+
+#[test]
+fn heat_lies_where_it_is_hot_and_nowhere_else() {
+    let name = "heat_lies_where_it_is_hot_and_nowhere_else";
+    if !skip::have_driver(name) {
+        return;
+    }
+    let mut studio = Studio::new((1_280, 720)).unwrap();
+    let mut draw = |heat| {
+        let settings = Settings { heat, ..Settings::default() };
+        studio.draw(fixture::snapshot(), RenderOptions { settings, ..RenderOptions::new((1_280, 720)) }).unwrap()
+    };
+    let cool = draw(Heat::Off);
+    let beside = |id: &str, dx: f64| {
+        let place = cool.view.to_screen(ChartPoint::of(site(id)));
+        ((place.x + dx) as u32, (place.y + 22.0) as u32)
+    };
+    let differs = |hot: &Picture, (x, y): (u32, u32)| hot.image.get_pixel(x, y) != cool.image.get_pixel(x, y);
+    for (heat, warm, cold) in
+        [(Heat::StockOut, vec!["WH-VEN", "WH-MAD"], "CUS-SYD"), (Heat::Temperature, vec!["WH-VEN"], "WH-CHI")]
+    {
+        let hot = draw(heat);
+        for id in warm {
+            let changed = (-8..=8).filter(|dx| differs(&hot, beside(id, f64::from(*dx)))).count();
+            assert!(changed > 8, "{heat:?} around {id}: {changed} of 17 pixels");
+        }
+        assert!(!differs(&hot, beside(cold, 0.0)), "{heat:?} around {cold}");
+    }
 }

@@ -3,6 +3,8 @@
 
 #[path = "fixture/mod.rs"]
 mod fixture;
+#[path = "fixture/gateway.rs"]
+mod real;
 #[path = "fixture/skip.rs"]
 mod skip;
 #[path = "fixture/x11.rs"]
@@ -10,24 +12,15 @@ mod x11;
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::time::Duration;
 
 use firmware_schemas::fact::Severity;
 use firmware_schemas::view::{Change, Delta};
+use real::Running;
 use viewer::palette;
 use viewer::scene::{ChartPoint, Known, View, network};
-
-/// Ends its process when the test does, however that goes.
-struct Running(Child);
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.0.kill().ok();
-        self.0.wait().ok();
-    }
-}
 
 /// A virtual screen, and its number.
 fn screen() -> Option<(Running, String)> {
@@ -242,15 +235,89 @@ fn a_person_goes_from_the_map_to_an_alert_into_a_warehouse_and_back_in_time() {
     wait_for(&mut screen, "7-search", |seen| {
         count(seen, (400, 50, 480, 60), palette::Rgba([10, 10, 10, 255])) > 2_000 // the field is the darkest there
     });
+    // One key after the other: those that come in one frame while the field is open are typed into it.
     screen.press(&[x11::key::ESCAPE]);
+    let field = palette::Rgba([10, 10, 10, 255]);
+    wait_for(&mut screen, "7-search-closed", |seen| count(seen, (400, 50, 480, 60), field) < 2_000);
 
     // Back in time: the light beside `live` is amber and a triangle, until End.
     let light = (1_180, 676, 60, 44);
     screen.press(&[x11::key::SPACE]);
+    std::thread::sleep(Duration::from_millis(1_000));
     screen.press(&[x11::key::LEFT]);
     wait_for(&mut screen, "8-past", |seen| count(seen, light, palette::WATCH) > 20);
     screen.press(&[x11::key::SPACE]);
     wait_for(&mut screen, "9-replay", |seen| count(seen, light, palette::WATCH) > 20);
     screen.press(&[x11::key::END]);
     wait_for(&mut screen, "10-live", |seen| count(seen, light, palette::OK) > 20);
+}
+
+#[test]
+fn a_person_sees_the_demo_from_its_start_to_an_alert_a_warehouse_and_a_replay() {
+    let name = "a_person_sees_the_demo_from_its_start_to_an_alert_a_warehouse_and_a_replay";
+    let portolan = real::portolan();
+    if !skip::have_driver(name) || !skip::have(name, portolan.is_some(), "no portolan (cargo build, or PORTOLAN_BIN)") {
+        return;
+    }
+    let display = screen();
+    if !skip::have(name, display.is_some(), "no Xvfb (Debian: apt-get install xvfb)") {
+        return;
+    }
+    let (_screen, display) = display.unwrap();
+    let (_demo, url, snapshot) = real::demo(&portolan.unwrap(), |it| it.seq > 20 && !it.alerts.is_empty());
+    let warehouse = snapshot.sites.iter().max_by_key(|site| site.stock.positions).unwrap().site.to_string();
+    let mut viewer = Command::new(env!("CARGO_BIN_EXE_viewer"));
+    viewer.args(["--url", &url, "--size", "1280x720"]).env("DISPLAY", &display).env_remove("WAYLAND_DISPLAY");
+    let _viewer = Running(viewer.spawn().unwrap());
+    let mut screen = x11::Screen::open(&display);
+    let theme = palette::Theme::DARK;
+    screen.point(640.0, 640.0);
+
+    // The network lives: land, a light that says so, symbols that are well.
+    wait_for(&mut screen, "demo-1-start", |seen| {
+        count(seen, (0, 44, 1_280, 600), theme.land) > 100_000
+            && count(seen, (0, 0, 600, 44), palette::OK) > 30
+            && count(seen, (0, 44, 1_280, 600), palette::OK) > 300
+    });
+    assert!(screen.focus(), "there is no window");
+
+    // What is wrong, and where.
+    let panel = (940, 44, 340, 600);
+    screen.press(&[x11::key::A]);
+    wait_for(&mut screen, "demo-2-alert", |seen| count(seen, panel, theme.text) > 300);
+    screen.press(&[x11::key::ESCAPE]);
+    wait_for(&mut screen, "demo-3-closed", |seen| count(seen, panel, theme.text) < 300);
+
+    // The largest warehouse is found by its id, and entered.
+    screen.press(&[x11::key::SLASH]);
+    std::thread::sleep(Duration::from_millis(800));
+    screen.write(&warehouse.to_lowercase());
+    std::thread::sleep(Duration::from_millis(800));
+    screen.press(&[x11::key::ENTER]);
+    wait_for(&mut screen, "demo-4-warehouse", |seen| count(seen, panel, theme.text) > 300);
+    screen.press(&[x11::key::ENTER]);
+    wait_for(&mut screen, "demo-5-inside", |seen| count(seen, (0, 110, 900, 500), palette::OK) > 3_000);
+    // A key that comes twice in one frame counts once.
+    for key in [x11::key::ESCAPE, x11::key::ESCAPE, x11::key::HOME] {
+        std::thread::sleep(Duration::from_millis(1_000));
+        screen.press(&[key]);
+    }
+    wait_for(&mut screen, "demo-6-out", |seen| {
+        count(seen, (0, 44, 1_280, 600), theme.land) > 100_000 && count(seen, panel, theme.text) < 300
+    });
+
+    // How it began: five minutes of its time ago, from there on again, and back to now.
+    let light = (1_180, 676, 60, 44);
+    screen.press(&[x11::key::SPACE]);
+    for _ in 0..5 {
+        std::thread::sleep(Duration::from_millis(600));
+        screen.press(&[x11::key::LEFT]);
+    }
+    wait_for(&mut screen, "demo-7-past", |seen| {
+        count(seen, light, palette::WATCH) > 20 && count(seen, (0, 44, 1_280, 600), theme.land) > 100_000
+    });
+    screen.press(&[x11::key::SPACE]);
+    wait_for(&mut screen, "demo-8-replay", |seen| count(seen, light, palette::WATCH) > 20);
+    screen.press(&[x11::key::END]);
+    wait_for(&mut screen, "demo-9-live", |seen| count(seen, light, palette::OK) > 20);
 }

@@ -1,14 +1,15 @@
 //! The title bar, the legend, the bar with the time, hints and notices.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bevy_egui::egui::{self, Align2, FontId, Pos2, RichText, Stroke};
+use firmware_schemas::fact::Severity;
 use firmware_schemas::network::{Mode, SiteKind};
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::view::Freshness;
 
-use super::{Wish, colour, faint, paint_symbol, symbol};
+use super::{Memory, Wish, colour, faint, paint_symbol, symbol};
 use crate::chart::Chart;
 use crate::palette::{self, Theme};
 use crate::scene::facts::{self, LinkState, Title};
@@ -113,7 +114,7 @@ pub(super) fn empty(ctx: &egui::Context, chart: &Chart, theme: &Theme) {
             ui.set_max_width(560.0);
             let words = &chart.words;
             ui.label(RichText::new(words.pick("Nothing to show yet", "暂无内容")).size(18.0));
-            let title = facts::title(&chart.known, &chart.link, None, None, words);
+            let title = facts::title(&chart.known, &chart.link, None, None, Default::default(), words);
             ui.label(RichText::new(title.link).size(13.0));
             ui.add_space(6.0);
             let todo = words.pick(
@@ -127,7 +128,8 @@ pub(super) fn empty(ctx: &egui::Context, chart: &Chart, theme: &Theme) {
 }
 
 /// A line of the legend.
-enum LegendRow {
+#[derive(Debug)]
+pub(super) enum LegendRow {
     Site(SiteKind),
     Lane(Mode),
     Planned,
@@ -135,43 +137,44 @@ enum LegendRow {
     Heat,
 }
 
-fn legend_rows(chart: &Chart) -> Vec<LegendRow> {
+/// What must be explained.
+pub(super) fn legend_rows<'a>(chart: &Chart, memory: &'a mut Memory) -> &'a [LegendRow] {
     let known = chart.shown();
-    let kinds: BTreeSet<SiteKind> = known.sites.values().map(|site| site.kind).collect();
-    let modes: BTreeSet<Mode> = known.lanes.values().map(|lane| lane.mode).collect();
-    let mut rows: Vec<LegendRow> =
-        kinds.into_iter().map(LegendRow::Site).chain(modes.into_iter().map(LegendRow::Lane)).collect();
-    if !known.lanes.is_empty() {
-        rows.push(LegendRow::Planned);
-    }
-    if chart.now().is_some() && !known.vehicles.is_empty() {
-        let seen: BTreeSet<Freshness> =
-            chart.now().map(|now| chart.fleet.spots(now).map(|spot| spot.freshness).collect()).unwrap_or_default();
+    let seen: Vec<Freshness> = chart.fleet.freshness_drawn().collect();
+    let epochs = known.epochs;
+    let key = ([chart.generation, epochs.snapshots, epochs.sites, epochs.lanes], chart.heat, seen.clone());
+    memory.legend.get(key, || {
+        let modes: BTreeSet<Mode> = known.lanes.values().map(|lane| lane.mode).collect();
+        let sites = chart.sites.kinds().into_iter().map(LegendRow::Site);
+        let mut rows: Vec<LegendRow> = sites.chain(modes.into_iter().map(LegendRow::Lane)).collect();
+        if !known.lanes.is_empty() {
+            rows.push(LegendRow::Planned);
+        }
         rows.extend(seen.into_iter().map(LegendRow::Freshness));
-    }
-    if chart.heat != Heat::Off {
-        rows.push(LegendRow::Heat);
-    }
-    rows
+        if chart.heat != Heat::Off {
+            rows.push(LegendRow::Heat);
+        }
+        rows
+    })
 }
 
 const LEGEND_ROW_PX: f64 = 19.0;
 
 /// Width and height.
-pub(super) fn legend_size(chart: &Chart) -> (f64, f64) {
+pub(super) fn legend_size(chart: &Chart, rows: &[LegendRow]) -> (f64, f64) {
     if !network::legend_fits(&chart.view) || !chart.layers.on(crate::scene::Layers::LEGEND) {
         return (0.0, 0.0);
     }
-    (184.0, legend_rows(chart).len() as f64 * LEGEND_ROW_PX + 12.0)
+    (184.0, rows.len() as f64 * LEGEND_ROW_PX + 12.0)
 }
 
-pub(super) fn legend(ctx: &egui::Context, chart: &Chart, look: &Look) {
-    let rows = legend_rows(chart);
+pub(super) fn legend(ctx: &egui::Context, chart: &Chart, memory: &mut Memory, look: &Look) {
+    let rows = legend_rows(chart, memory);
     if rows.is_empty() || !network::legend_fits(&chart.view) {
         return;
     }
     let (theme, words) = (&look.theme, &chart.words);
-    let (width, height) = legend_size(chart);
+    let (width, height) = legend_size(chart, rows);
     let corner = Pos2::new(10.0, (chart.view.height - height) as f32 - 10.0 - TIMELINE_PX);
     let painter = ctx.layer_painter(egui::LayerId::background());
     let rect = egui::Rect::from_min_size(corner, egui::vec2(width as f32, height as f32));
@@ -253,7 +256,7 @@ fn freshness_symbol(painter: &egui::Painter, at: Pos2, freshness: Freshness, loo
 }
 
 /// Below: pause and live, how fast, and the line of time.
-pub(super) fn time_bar(ctx: &egui::Context, chart: &Chart, theme: &Theme, wishes: &mut Vec<Wish>) {
+pub(super) fn time_bar(ctx: &egui::Context, chart: &Chart, memory: &mut Memory, theme: &Theme, wishes: &mut Vec<Wish>) {
     let Some(now) = chart.now() else { return };
     let words = &chart.words;
     let (width, height) = (chart.view.width as f32, chart.view.height as f32);
@@ -285,7 +288,7 @@ pub(super) fn time_bar(ctx: &egui::Context, chart: &Chart, theme: &Theme, wishes
                     }
                     let state = if chart.timeline.is_live() { palette::OK } else { palette::WATCH };
                     symbol(ui, if chart.timeline.is_live() { Shape::Circle } else { Shape::Triangle }, 5.0, state);
-                    time_line(ui, chart, now, theme, wishes);
+                    time_line(ui, chart, memory, now, theme, wishes);
                 });
             });
         });
@@ -293,7 +296,14 @@ pub(super) fn time_bar(ctx: &egui::Context, chart: &Chart, theme: &Theme, wishes
 }
 
 /// From a day ago, or as far as the wheel says, to now, with ticks, alerts and the moment that is shown.
-fn time_line(ui: &mut egui::Ui, chart: &Chart, now: Timestamp, theme: &Theme, wishes: &mut Vec<Wish>) {
+fn time_line(
+    ui: &mut egui::Ui,
+    chart: &Chart,
+    memory: &mut Memory,
+    now: Timestamp,
+    theme: &Theme,
+    wishes: &mut Vec<Wish>,
+) {
     let words = &chart.words;
     let live = chart.live_now().unwrap_or(now);
     let from = chart.line_begins(live);
@@ -304,7 +314,7 @@ fn time_line(ui: &mut egui::Ui, chart: &Chart, now: Timestamp, theme: &Theme, wi
     let span = (live.as_nanos() - from.as_nanos()) as f64;
     let x_of = |at: Timestamp| rect.left() + ((at.as_nanos() - from.as_nanos()) as f64 / span) as f32 * rect.width();
     let painter = ui.painter();
-    let y = rect.center().y + 7.0;
+    let y = rect.center().y + 5.0;
     painter.line_segment(
         [Pos2::new(rect.left(), y), Pos2::new(rect.right(), y)],
         Stroke::new(2.0, colour(theme.text_faint.with_alpha(110))),
@@ -316,16 +326,23 @@ fn time_line(ui: &mut egui::Ui, chart: &Chart, now: Timestamp, theme: &Theme, wi
         let font = FontId::proportional(10.5);
         painter.text(Pos2::new(x, y - 6.0), Align2::CENTER_BOTTOM, text, font, colour(theme.text_faint));
     }
-    for alert in chart.known.alerts.values().filter(|alert| alert.raised_at >= from && alert.raised_at <= live) {
-        let (shape, severity_colour) = Shape::of_severity(alert.severity);
-        paint_symbol(
-            painter,
-            Pos2::new(x_of(alert.raised_at), y + 8.0),
-            shape,
-            3.0,
-            colour(severity_colour),
-            Stroke::NONE,
-        );
+    // The gravest alert of each pixel, worked out again when the line has moved by one.
+    let pixel = (span / f64::from(rect.width().max(1.0))).max(1.0) as i64;
+    let grid = |at: Timestamp| Timestamp::from_nanos(at.as_nanos().div_euclid(pixel) * pixel);
+    let epochs = chart.known.epochs;
+    let key = ([chart.generation, epochs.snapshots, epochs.alerts], grid(from), grid(live), rect.width() as u32);
+    let raised = memory.raised.get(key, || {
+        let mut worst: BTreeMap<i64, Severity> = BTreeMap::new();
+        for alert in chart.known.alerts.values().filter(|alert| alert.raised_at >= from && alert.raised_at <= live) {
+            let at = worst.entry((alert.raised_at.as_nanos() - from.as_nanos()) / pixel).or_insert(alert.severity);
+            *at = alert.severity.max(*at);
+        }
+        worst.into_iter().map(|(pixels, severity)| (pixels as f32, severity)).collect()
+    });
+    for (pixels, severity) in raised {
+        let (shape, severity_colour) = Shape::of_severity(*severity);
+        let at = Pos2::new(rect.left() + pixels, y + 9.0);
+        paint_symbol(painter, at, shape, 3.0, colour(severity_colour), Stroke::NONE);
     }
     let x = x_of(now.max(from));
     painter.line_segment([Pos2::new(x, y - 9.0), Pos2::new(x, y + 9.0)], Stroke::new(2.0, colour(theme.selection)));

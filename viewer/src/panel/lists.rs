@@ -5,15 +5,18 @@ use std::time::Duration;
 use bevy_egui::egui::{self, Align2, RichText};
 use firmware_schemas::api::supply::ProposalView;
 use firmware_schemas::id::OrderId;
+use firmware_schemas::view::AlertView;
 
-use super::{Wish, colour, faint, link, symbol};
+use super::memory::{Memory, Slow};
+use super::{Wish, colour, faint, link, mix, symbol};
 use crate::chart::Chart;
 use crate::desk::{Answer, Question};
 use crate::scene::mark::{ItemId, Shape};
 use crate::scene::{Words, facts, inspect, keys, network};
 
 fn sheet(ctx: &egui::Context, name: &str, chart: &Chart, align: Align2, add: impl FnOnce(&mut egui::Ui)) {
-    let offset = [0.0, network::TITLE_BAR_PX as f32 + 12.0];
+    let from_side = if align == Align2::LEFT_TOP { 12.0 } else { 0.0 };
+    let offset = [from_side, network::TITLE_BAR_PX as f32 + 12.0];
     let area = egui::Area::new(name.to_owned().into()).order(egui::Order::Foreground).movable(false);
     area.anchor(align, offset).show(ctx, |ui| {
         let theme = &chart.theme;
@@ -23,7 +26,7 @@ fn sheet(ctx: &egui::Context, name: &str, chart: &Chart, align: Align2, add: imp
     });
 }
 
-pub(super) fn search(ctx: &egui::Context, chart: &Chart, wishes: &mut Vec<Wish>) {
+pub(super) fn search(ctx: &egui::Context, chart: &Chart, memory: &mut Memory, wishes: &mut Vec<Wish>) {
     let Some(typed) = &chart.search else { return };
     sheet(ctx, "search", chart, Align2::CENTER_TOP, |ui| {
         ui.set_width(460.0);
@@ -34,7 +37,8 @@ pub(super) fn search(ctx: &egui::Context, chart: &Chart, wishes: &mut Vec<Wish>)
         response.request_focus();
         // The key that opened the field is not meant to be in it.
         let text = text.trim_start_matches('/').to_owned();
-        let found = inspect::search(chart.shown(), &text, 10, &chart.words);
+        let key = (text.clone(), Slow::of(chart, 5));
+        let found = memory.found.get(key, || inspect::search(chart.shown(), &text, 10, &chart.words));
         if ui.input(|input| input.key_pressed(egui::Key::Enter))
             && let Some(first) = found.first()
         {
@@ -65,46 +69,70 @@ pub(super) fn search(ctx: &egui::Context, chart: &Chart, wishes: &mut Vec<Wish>)
     });
 }
 
-/// At most so many alerts are listed.
-const ALERTS_MAX: usize = 200;
+/// At most so many proposals are listed.
+const PROPOSALS_MAX: usize = 200;
 
-pub(super) fn alerts(ctx: &egui::Context, chart: &Chart, wishes: &mut Vec<Wish>) {
+/// The height of an alert in the list: when and where, and what.
+const ALERT_PX: f32 = 46.0;
+
+/// Only those that are seen are laid out, however many there are.
+pub(super) fn alerts(ctx: &egui::Context, chart: &Chart, memory: &mut Memory, wishes: &mut Vec<Wish>) {
     let words = &chart.words;
-    sheet(ctx, "alerts", chart, Align2::LEFT_TOP, |ui| {
-        ui.set_width(420.0);
-        let known = chart.shown();
+    let known = chart.shown();
+    let order = memory.alerts.get([chart.generation, known.epochs.snapshots, known.epochs.alerts], || {
         let mut alerts: Vec<_> = known.alerts.values().collect();
         alerts.sort_by_key(|alert| (std::cmp::Reverse(alert.severity), std::cmp::Reverse(alert.raised_at), alert.id));
-        let heading = words.pick(format!("{} open alerts", alerts.len()), format!("{} 条未处理告警", alerts.len()));
+        alerts.into_iter().map(|alert| alert.id).collect()
+    });
+    sheet(ctx, "alerts", chart, Align2::LEFT_TOP, |ui| {
+        ui.set_width(420.0);
+        let heading = words.pick(format!("{} open alerts", order.len()), format!("{} 条未处理告警", order.len()));
         ui.label(RichText::new(heading).size(16.0));
+        ui.add_space(4.0);
         let height = chart.view.height as f32 - 200.0;
-        egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
-            for alert in alerts.into_iter().take(ALERTS_MAX) {
-                let (shape, severity_colour) = Shape::of_severity(alert.severity);
-                ui.horizontal(|ui| {
-                    symbol(ui, shape, 6.0, severity_colour);
-                    let site = alert.site.as_ref().map(|id| facts::site_name(known, id, words));
-                    let head = format!("{} · {}", words.day_and_clock(alert.raised_at), site.unwrap_or_default());
-                    faint(ui, &head, &chart.theme);
-                    if chart.timeline.is_live() && link(ui, words.pick("then", "当时"), 12.0, &chart.theme) {
-                        wishes.push(Wish::Seek(alert.raised_at));
-                    }
+        let area = egui::ScrollArea::vertical().max_height(height).auto_shrink([false, true]);
+        area.show_rows(ui, ALERT_PX, order.len(), |ui, rows| {
+            let shown = order.get(rows).unwrap_or_default();
+            for alert in shown.iter().filter_map(|id| known.alerts.get(id)) {
+                let size = egui::vec2(ui.available_width(), ALERT_PX);
+                ui.allocate_ui(size, |ui| {
+                    ui.set_min_size(size);
+                    alert_row(ui, chart, alert, wishes);
                 });
-                if alert.acknowledged_by.is_none() && chart.recorder.is_some() {
-                    let seen = ui.button(RichText::new(words.pick("seen", "已知悉")).size(11.5));
-                    if seen.clicked() {
-                        wishes.push(Wish::Ask(Question::Acknowledge(alert.id)));
-                    }
-                }
-                if link(ui, &alert.message, 13.0, &chart.theme)
-                    && let Some(item) = inspect::item_of_alert(known, alert)
-                {
-                    wishes.push(Wish::JumpTo(item));
-                }
-                ui.add_space(4.0);
             }
         });
     });
+}
+
+fn alert_row(ui: &mut egui::Ui, chart: &Chart, alert: &AlertView, wishes: &mut Vec<Wish>) {
+    let (known, words) = (chart.shown(), &chart.words);
+    let (shape, severity_colour) = Shape::of_severity(alert.severity);
+    ui.spacing_mut().item_spacing.y = 2.0;
+    ui.horizontal(|ui| {
+        symbol(ui, shape, 6.0, severity_colour);
+        let site = alert.site.as_ref().map(|id| facts::site_name(known, id, words));
+        let head = format!("{} · {}", words.day_and_clock(alert.raised_at), site.unwrap_or_default());
+        faint(ui, &head, &chart.theme);
+        ui.with_layout(egui::Layout::right_to_left(egui::Align::Center), |ui| {
+            if alert.acknowledged_by.is_none() && chart.recorder.is_some() {
+                let seen = ui.button(RichText::new(words.pick("seen", "已知悉")).size(11.5));
+                if seen.clicked() {
+                    wishes.push(Wish::Ask(Question::Acknowledge(alert.id)));
+                }
+            }
+            if chart.timeline.is_live() && link(ui, words.pick("then", "当时"), 12.0, &chart.theme) {
+                wishes.push(Wish::Seek(alert.raised_at));
+            }
+        });
+    });
+    let text = RichText::new(&alert.message).size(13.0).color(colour(mix(chart.theme.lane_sea, chart.theme.text)));
+    let message = egui::Label::new(text).truncate().sense(egui::Sense::click());
+    let message = ui.add(message).on_hover_cursor(egui::CursorIcon::PointingHand);
+    if message.clicked()
+        && let Some(item) = inspect::item_of_alert(known, alert)
+    {
+        wishes.push(Wish::JumpTo(item));
+    }
 }
 
 /// Proposals that nobody has decided on, of the site that is selected if one is.
@@ -139,7 +167,7 @@ pub(super) fn proposals(ctx: &egui::Context, chart: &mut Chart, wishes: &mut Vec
         }
         let height = chart.view.height as f32 - 220.0;
         egui::ScrollArea::vertical().max_height(height).show(ui, |ui| {
-            for view in proposals.into_iter().take(ALERTS_MAX) {
+            for view in proposals.into_iter().take(PROPOSALS_MAX) {
                 proposal(ui, chart, view, &words, wishes);
                 ui.add_space(8.0);
             }

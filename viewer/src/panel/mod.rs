@@ -3,6 +3,7 @@
 mod bars;
 mod inside;
 mod lists;
+mod memory;
 mod names;
 mod plots;
 mod side;
@@ -19,6 +20,9 @@ use crate::scene::Layers;
 use crate::scene::facts;
 use crate::scene::keys::Act;
 use crate::scene::mark::{ItemId, Shape};
+
+pub(crate) use memory::Memory;
+use memory::{Counts, Slow};
 
 /// Latin and Chinese in one file, because there is no list of fonts to fall back on.
 const FONT: &[u8] = include_bytes!("../../assets/NotoSansCJKsc-Regular-GB2312.otf");
@@ -47,7 +51,7 @@ pub(crate) enum Wish {
 }
 
 pub(crate) fn add(app: &mut App) {
-    app.add_systems(EguiPrimaryContextPass, show);
+    app.init_resource::<Dressed>().add_systems(Update, wear).add_systems(EguiPrimaryContextPass, show);
 }
 
 /// Measures what the panels take.
@@ -63,38 +67,59 @@ pub(crate) fn n_paint_jobs(world: &mut World) -> usize {
     outputs.iter(world).map(|output| output.paint_jobs.len()).sum()
 }
 
-fn show(mut contexts: EguiContexts, mut chart: ResMut<Chart>, mut dressed: Local<Option<Theme>>) -> Result {
-    let ctx = contexts.ctx_mut()?;
-    if *dressed != Some(chart.theme) {
-        let first = dressed.is_none();
-        *dressed = Some(chart.theme);
-        dress(ctx, &chart.theme, first);
-        if first {
-            return Ok(()); // fonts are there from the next pass on
-        }
+/// The colours that panels have by now; `None` while they have no font either.
+#[derive(Resource, Default)]
+struct Dressed(Option<Theme>);
+
+/// Before the first pass: without a font nothing can be laid out.
+fn wear(mut contexts: EguiContexts, chart: Res<Chart>, mut dressed: ResMut<Dressed>) {
+    if dressed.0 == Some(chart.theme) {
+        return;
     }
-    show_all(ctx, chart.bypass_change_detection());
+    let Ok(ctx) = contexts.ctx_mut() else { return };
+    dress(ctx, &chart.theme, dressed.0.is_none());
+    dressed.0 = Some(chart.theme);
+}
+
+fn show(mut contexts: EguiContexts, mut chart: ResMut<Chart>, dressed: Res<Dressed>) -> Result {
+    let ctx = contexts.ctx_mut()?;
+    if dressed.0.is_some() {
+        show_all(ctx, chart.bypass_change_detection());
+    }
     Ok(())
 }
 
 /// All panels, and what was asked for in them.
 pub(crate) fn show_all(ctx: &egui::Context, chart: &mut Chart) {
+    let mut memory = std::mem::take(&mut chart.memory);
+    let wishes = show_with(ctx, chart, &mut memory);
+    chart.memory = memory;
+    grant(chart, wishes);
+}
+
+fn show_with(ctx: &egui::Context, chart: &mut Chart, memory: &mut Memory) -> Vec<Wish> {
     let look = chart.look();
     let mut wishes = Vec::new();
     chart.cursor = None;
+    let legend_px = bars::legend_size(chart, bars::legend_rows(chart, memory));
     if chart.inside.is_some() {
         inside::show(ctx, chart, &look, &mut wishes);
     } else {
-        names::paint(ctx, chart, &look);
+        names::paint(ctx, chart, &look, legend_px);
         names::paint_selection(ctx, chart, &look);
     }
     let heard = chart.live_now();
-    let title = facts::title(chart.shown(), &chart.link, chart.now(), heard, &chart.words);
+    let counts = memory.counts.get(Slow::of(chart, 0), || Counts {
+        texts: facts::counts(chart.shown(), chart.now(), &chart.words),
+        alerts: facts::alert_counts(chart.shown()),
+    });
+    let counts = (counts.texts.clone(), counts.alerts.clone());
+    let title = facts::title(chart.shown(), &chart.link, chart.now(), heard, counts, &chart.words);
     bars::title_bar(ctx, &title, &look.theme, chart, &mut wishes);
     if chart.layers.on(Layers::LEGEND) && chart.inside.is_none() {
-        bars::legend(ctx, chart, &look);
+        bars::legend(ctx, chart, memory, &look);
     }
-    bars::time_bar(ctx, chart, &look.theme, &mut wishes);
+    bars::time_bar(ctx, chart, memory, &look.theme, &mut wishes);
     if chart.known.at.is_none() {
         bars::empty(ctx, chart, &look.theme);
     }
@@ -103,26 +128,32 @@ pub(crate) fn show_all(ctx: &egui::Context, chart: &mut Chart) {
     }
     bars::notice(ctx, chart, &look.theme);
     if let (Some(now), Some(item)) = (chart.now(), chart.selected.clone()) {
-        side::side_panel(ctx, chart, &item, now, &mut wishes);
+        side::side_panel(ctx, chart, memory, &item, now, &mut wishes);
     }
     if chart.proposals_shown {
         lists::proposals(ctx, chart, &mut wishes);
     }
     what_if::show(ctx, chart, &mut wishes);
     if chart.alerts_shown {
-        lists::alerts(ctx, chart, &mut wishes);
+        lists::alerts(ctx, chart, memory, &mut wishes);
     }
     if chart.search.is_some() {
-        lists::search(ctx, chart, &mut wishes);
+        lists::search(ctx, chart, memory, &mut wishes);
     }
     if chart.help_shown {
         lists::help(ctx, chart);
     }
-    if let (Some(now), Some(item)) = (chart.now(), &chart.hovered)
-        && let Some(tip) = facts::tip(chart.shown(), item, now, &chart.words)
-    {
-        bars::tip_under_pointer(ctx, &tip, &look.theme);
+    if let (Some(now), Some(item)) = (chart.now(), &chart.hovered) {
+        let tip = || facts::tip(chart.shown(), item, now, &chart.words);
+        if let Some(tip) = memory.tip.get((item.clone(), Slow::of(chart, 1)), tip) {
+            bars::tip_under_pointer(ctx, tip, &look.theme);
+        }
     }
+    wishes
+}
+
+/// Does what was asked for in the panels.
+fn grant(chart: &mut Chart, wishes: Vec<Wish>) {
     for wish in wishes {
         match wish {
             Wish::Act(act) => chart.act(act),

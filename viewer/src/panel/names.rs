@@ -1,41 +1,79 @@
 //! The names on the chart, the numbers of clusters, and the rings around what is selected.
 
+use std::collections::BTreeMap;
+use std::time::Duration;
+
 use bevy_egui::egui::{self, Align2, Color32, FontId, Pos2, Stroke};
+use firmware_schemas::quantity::Timestamp;
 
 use super::{colour, mix};
 use crate::chart::{Chart, Placed};
 use crate::land;
-use crate::scene::labels::{self, Label, Named, ScreenRect};
+use crate::scene::labels::{self, Gathering, Named, ScreenRect};
 use crate::scene::mark::ItemId;
 use crate::scene::{Detail, Layers, Look, network};
 
 /// Names are placed again at least so often, for what moves.
-const PLACE_EVERY_MILLIS: u128 = 250;
+const PLACE_EVERY: Duration = Duration::from_millis(250);
 
-pub(super) fn paint(ctx: &egui::Context, chart: &mut Chart, look: &Look) {
+/// And while the chart is moved: in between they go along with it.
+const PLACE_MOVED_EVERY: Duration = Duration::from_millis(60);
+
+/// So many sites and vehicles are looked at in a frame.
+const LOOK_AT_MAX: usize = 4_096;
+
+/// Letters are laid out again after this, in case that the picture they are taken from was made anew.
+const LAID_OUT_AGAIN: Duration = Duration::from_secs(2);
+
+pub(super) fn paint(ctx: &egui::Context, chart: &mut Chart, look: &Look, legend_px: (f64, f64)) {
     let painter = ctx.layer_painter(egui::LayerId::background());
     cluster_numbers(&painter, chart, look);
     if !chart.labels_shown {
         return;
     }
     let Some(now) = chart.now() else { return };
-    let wanted = Some((chart.view, (chart.elapsed.as_millis() / PLACE_EVERY_MILLIS) as u64, chart.generation));
-    if chart.labels_for != wanted {
-        chart.labels_for = wanted;
-        place(chart, now);
-    }
+    keep_placed(&painter, chart, now, legend_px);
     for placed in &chart.labels {
-        // Between placings a name goes along with its symbol.
-        let at = match &placed.label.item {
-            ItemId::Vehicle(id) => chart.fleet.place(id, now).map(|place| chart.view.to_screen(place)),
-            _ => None,
+        // Between placings a name goes along with what it names.
+        let place = match &placed.label.item {
+            ItemId::Vehicle(id) => chart.fleet.place(id, now).unwrap_or(placed.label.place),
+            _ => placed.label.place,
         };
-        let shift = at.map_or((0.0, 0.0), |at| (at.x - placed.anchor.x, at.y - placed.anchor.y));
-        paint_name(&painter, &placed.label, shift, look);
+        let (at, was) = (chart.view.to_screen(place), placed.label.at);
+        paint_name(&painter, placed, ((at.x - was.x) as f32, (at.y - was.y) as f32), look);
     }
 }
 
-fn place(chart: &mut Chart, now: firmware_schemas::quantity::Timestamp) {
+/// Places names again where what they name has changed, a part of the work in each frame.
+fn keep_placed(painter: &egui::Painter, chart: &mut Chart, now: Timestamp, legend_px: (f64, f64)) {
+    let wanted = Some((chart.view, chart.generation, chart.known.seq, now));
+    let since = chart.elapsed.saturating_sub(chart.labels_at);
+    let moved = match (&chart.labels_for, &wanted) {
+        (Some((before, ..)), Some((view, ..))) => before != view,
+        _ => true,
+    };
+    let due = if moved { PLACE_MOVED_EVERY } else { PLACE_EVERY };
+    if chart.labels_for.is_none() || (chart.gathering.is_none() && chart.labels_for != wanted && since >= due) {
+        chart.gathering = Some(Gathering::begin(chart.view));
+        chart.labels_for = wanted;
+        chart.labels_at = chart.elapsed;
+    }
+    let Some(mut gathering) = chart.gathering.take() else { return };
+    let layers = &chart.layers;
+    let named = Named {
+        known: chart.shown(),
+        sites: &chart.sites,
+        fleet: &chart.fleet,
+        now,
+        words: &chart.words,
+        selected: chart.selected.as_ref(),
+        wanted: [layers.on(Layers::SITES), layers.on(Layers::VEHICLES)],
+    };
+    let n_max = if chart.still { usize::MAX } else { LOOK_AT_MAX };
+    if !gathering.go_on(&named, n_max) {
+        chart.gathering = Some(gathering);
+        return;
+    }
     let view = chart.view;
     let right = view.width - if chart.selected.is_some() { network::PANEL_PX + 8.0 } else { 0.0 };
     let window = ScreenRect {
@@ -44,41 +82,37 @@ fn place(chart: &mut Chart, now: firmware_schemas::quantity::Timestamp) {
         right: right - 2.0,
         bottom: view.height - network::TIMELINE_PX - 2.0,
     };
-    let legend = super::bars::legend_size(chart);
     let panels = [ScreenRect {
         left: 0.0,
-        top: view.height - network::TIMELINE_PX - legend.1 - 16.0,
-        right: legend.0 + 20.0,
+        top: view.height - network::TIMELINE_PX - legend_px.1 - 16.0,
+        right: legend_px.0 + 20.0,
         bottom: view.height,
     }];
-    let named = Named { known: chart.shown(), sites: &chart.sites, fleet: &chart.fleet, now, words: &chart.words };
-    let obstacles = labels::obstacles(&named, &view);
-    let mut wishes = labels::wishes(&named, &view, chart.selected.as_ref());
-    if chart.layers.on(Layers::CITIES) {
-        wishes.extend(labels::city_wishes(land::cities(), &chart.sites, &view));
-    }
-    let hidden = |item: &ItemId| match item {
-        ItemId::Site(_) => !chart.layers.on(Layers::SITES),
-        ItemId::Vehicle(_) => !chart.layers.on(Layers::VEHICLES),
-        _ => false,
-    };
-    wishes.retain(|wish| !hidden(&wish.item));
-    let (names, sides) = labels::place(wishes, &panels, &obstacles, window, &chart.label_sides);
-    let anchor = |item: &ItemId| match item {
-        ItemId::Vehicle(id) => chart.fleet.place(id, now).map(|place| view.to_screen(place)),
-        _ => None,
-    };
+    let cities = if layers.on(Layers::CITIES) { land::cities() } else { &[] };
+    let (wishes, symbols) = gathering.end(&named, cities, &chart.label_sides);
+    let (names, sides) = labels::place(wishes, &panels, &symbols, window, &chart.label_sides);
+    let mut before: BTreeMap<String, Placed> =
+        std::mem::take(&mut chart.labels).into_iter().map(|placed| (placed.label.text.clone(), placed)).collect();
     let placed = names.into_iter().map(|label| {
-        let anchor = anchor(&label.item).unwrap_or(crate::scene::ScreenPoint { x: 0.0, y: 0.0 });
-        Placed { label, anchor }
+        let fresh = |placed: &Placed| {
+            // Not all at once.
+            let again = LAID_OUT_AGAIN + PLACE_EVERY * (label.text.len() % 8) as u32;
+            placed.label.size_px == label.size_px && chart.elapsed.saturating_sub(placed.laid_out) < again
+        };
+        if let Some(placed) = before.remove(&label.text).filter(fresh) {
+            return Placed { label, ..placed };
+        }
+        // Laid out without a colour, because it is painted in two.
+        let font = FontId::proportional(label.size_px as f32);
+        let galley = painter.layout_no_wrap(label.text.clone(), font, Color32::PLACEHOLDER);
+        Placed { label, galley, laid_out: chart.elapsed }
     });
-    let placed = placed.collect();
-    chart.labels = placed;
+    chart.labels = placed.collect();
     chart.label_sides = sides;
 }
 
-fn paint_name(painter: &egui::Painter, name: &Label, shift: (f64, f64), look: &Look) {
-    let font = FontId::proportional(name.size_px as f32);
+fn paint_name(painter: &egui::Painter, placed: &Placed, (dx, dy): (f32, f32), look: &Look) {
+    let Placed { label: name, galley, .. } = placed;
     let theme = &look.theme;
     let is_city = matches!(name.item, ItemId::City(_));
     let text_colour = match () {
@@ -86,27 +120,27 @@ fn paint_name(painter: &egui::Painter, name: &Label, shift: (f64, f64), look: &L
         () if name.strong => theme.text,
         () => mix(theme.text_faint, theme.text),
     };
-    // Laid out without a colour, because it is painted in two.
-    let galley = painter.layout_no_wrap(name.text.clone(), font, Color32::PLACEHOLDER);
-    let middle_y = ((name.rect.top + name.rect.bottom) / 2.0 + shift.1) as f32;
-    let at = Pos2::new((name.rect.left + shift.0) as f32 + 1.0, middle_y - galley.size().y / 2.0).round();
+    let middle_y = ((name.rect.top + name.rect.bottom) / 2.0) as f32 + dy;
+    let at = Pos2::new(name.rect.left as f32 + dx + 1.0, middle_y - galley.size().y / 2.0).round();
     if is_city {
         // A city is a part of the map: its dot, and its name without weight.
-        let dot = Pos2::new((name.rect.left - 4.0) as f32, middle_y);
-        if name.rect.left > 4.0 {
-            painter.circle_filled(dot, 1.4, colour(look.of(theme.text_faint.with_alpha(170))));
-        }
-        painter.galley(at, galley, colour(look.of(mix(theme.text_faint, theme.land))));
+        let dot = Pos2::new(name.at.x as f32 + dx, name.at.y as f32 + dy);
+        painter.circle_filled(dot, 1.4, colour(look.of(theme.text_faint.with_alpha(170))));
+        painter.galley(at, galley.clone(), colour(look.of(mix(theme.text_faint, theme.land))));
         return;
     }
     // Opaque: egui blends what is translucent as if it were darker. The rim of light letters would be grey, too, so
-    // that dark names on a light map have no halo.
-    let halo = colour(theme.halo);
-    let halos = if theme.is_dark() { &HALO_PX[..] } else { &[] };
-    for (dx, dy) in halos {
-        painter.galley(at + egui::vec2(*dx, *dy), galley.clone(), halo);
+    // that dark names on a light map stand on a plate instead, as on a printed map.
+    if theme.is_dark() {
+        let halo = colour(theme.halo);
+        for (dx, dy) in HALO_PX {
+            painter.galley(at + egui::vec2(dx, dy), galley.clone(), halo);
+        }
+    } else {
+        let plate = egui::Rect::from_min_size(at, galley.size()).expand2(egui::vec2(2.0, -1.0));
+        painter.rect_filled(plate, 3.0, colour(theme.halo));
     }
-    painter.galley(at, galley, colour(look.of(text_colour)));
+    painter.galley(at, galley.clone(), colour(look.of(text_colour)));
 }
 
 /// Where a name is painted before it is painted itself, so that it stands off the chart.

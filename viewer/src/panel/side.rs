@@ -8,6 +8,7 @@ use firmware_schemas::id::{DeviceId, OrderId, SiteId, SkuId, VehicleId};
 use firmware_schemas::quantity::Timestamp;
 use firmware_schemas::telemetry::MetricKind;
 
+use super::memory::{Kept, Memory, Slow};
 use super::plots::{Plot, plot};
 use super::{Wish, colour, faint, link, symbol};
 use crate::chart::{Chart, STOCK_EVERY};
@@ -33,15 +34,25 @@ const SLOW_EVERY: Duration = Duration::from_secs(300);
 pub(super) fn side_panel(
     ctx: &egui::Context,
     chart: &mut Chart,
+    memory: &mut Memory,
     item: &ItemId,
     now: Timestamp,
     wishes: &mut Vec<Wish>,
 ) {
-    let facts = match item {
+    let Memory { facts, trackers, stock, .. } = memory;
+    let slow = Slow::of(chart, 2);
+    let facts = facts.get((item.clone(), slow), || match item {
         ItemId::Order(order) => order_facts(chart, order),
         other => facts::facts(chart.shown(), other, now, &chart.words),
-    };
+    });
     let Some(facts) = facts else { return };
+    if let ItemId::Vehicle(id) = item {
+        trackers.get((id.clone(), Slow::of(chart, 3)), || {
+            let devices = chart.known.devices.values().filter(|device| device.vehicle.as_ref() == Some(id));
+            devices.map(|device| device.device.clone()).collect()
+        });
+    }
+    let trackers = trackers.peek().map_or(&[][..], |trackers| trackers);
     let theme = chart.theme;
     let top = network::TITLE_BAR_PX as f32;
     let (width, height) = (chart.view.width as f32, (chart.view.height - network::TIMELINE_PX) as f32);
@@ -69,17 +80,17 @@ pub(super) fn side_panel(
             faint(ui, &facts.subtitle, &theme);
             ui.add_space(8.0);
             egui::ScrollArea::vertical().auto_shrink([false, false]).show(ui, |ui| {
-                actions(ui, chart, item, wishes);
-                facts_head(ui, &facts, &theme);
-                sections(ui, chart, item, now, wishes);
-                facts_lists(ui, &facts, &theme, wishes);
+                actions(ui, chart, trackers, item, wishes);
+                facts_head(ui, facts, &theme);
+                sections(ui, chart, (trackers, stock), item, now, wishes);
+                facts_lists(ui, facts, &theme, wishes);
             });
         });
     });
 }
 
 /// What can be done with it, before what is known of it.
-fn actions(ui: &mut egui::Ui, chart: &Chart, item: &ItemId, wishes: &mut Vec<Wish>) {
+fn actions(ui: &mut egui::Ui, chart: &Chart, trackers: &[DeviceId], item: &ItemId, wishes: &mut Vec<Wish>) {
     let words = &chart.words;
     let mut acts: Vec<(&str, Wish)> = Vec::new();
     match item {
@@ -97,7 +108,7 @@ fn actions(ui: &mut egui::Ui, chart: &Chart, item: &ItemId, wishes: &mut Vec<Wis
                 words.pick("follow", "跟随")
             };
             acts.push((name, Wish::Act(Act::Follow)));
-            acts.extend(commands(chart, id));
+            acts.extend(commands(chart, trackers, id));
         }
         _ => {}
     }
@@ -115,9 +126,9 @@ fn actions(ui: &mut egui::Ui, chart: &Chart, item: &ItemId, wishes: &mut Vec<Wis
 }
 
 /// Commands to the tracker of a vehicle, where there is a link to give them by and now is shown.
-fn commands(chart: &Chart, vehicle: &VehicleId) -> Vec<(&'static str, Wish)> {
+fn commands(chart: &Chart, trackers: &[DeviceId], vehicle: &VehicleId) -> Vec<(&'static str, Wish)> {
     let words = &chart.words;
-    let device = chart.known.devices.values().find(|device| device.vehicle.as_ref() == Some(vehicle));
+    let device = trackers.first().and_then(|device| chart.known.devices.get(device));
     let (Some(device), true, true) = (device, chart.recorder.is_some(), chart.timeline.is_live()) else {
         return Vec::new();
     };
@@ -153,7 +164,8 @@ fn facts_head(ui: &mut egui::Ui, facts: &Facts, theme: &Theme) {
     if !facts.alerts.is_empty() {
         ui.add_space(8.0);
     }
-    egui::Grid::new("rows").num_columns(2).spacing([14.0, 5.0]).show(ui, |ui| {
+    // By what it is about, so that the widths of another do not push it together.
+    egui::Grid::new(("rows", &facts.title)).num_columns(2).spacing([14.0, 5.0]).show(ui, |ui| {
         for (name, value) in &facts.rows {
             faint(ui, name, theme);
             ui.add(egui::Label::new(RichText::new(value).size(13.0)).wrap());
@@ -181,23 +193,31 @@ fn facts_lists(ui: &mut egui::Ui, facts: &Facts, theme: &Theme, wishes: &mut Vec
     }
 }
 
+/// Lines of stock, and what each leads to.
+type StockLines = Kept<(ItemId, Slow), Vec<(ItemId, StockLine)>>;
+
 /// What is asked for only once somebody looks.
-fn sections(ui: &mut egui::Ui, chart: &mut Chart, item: &ItemId, now: Timestamp, wishes: &mut Vec<Wish>) {
+fn sections(
+    ui: &mut egui::Ui,
+    chart: &mut Chart,
+    (trackers, stock): (&[DeviceId], &mut StockLines),
+    item: &ItemId,
+    now: Timestamp,
+    wishes: &mut Vec<Wish>,
+) {
     match item {
-        ItemId::Site(site) => stock_section(ui, chart, site, wishes),
+        ItemId::Site(site) => stock_section(ui, chart, stock, site, wishes),
         ItemId::Position(site, sku) => {
             if chart.wants_stock() {
                 chart.desk.want(Question::Stock(site.clone()), STOCK_EVERY, chart.elapsed);
             }
             forecast_section(ui, chart, site, sku, now);
         }
-        ItemId::Sku(sku) => sku_section(ui, chart, sku, wishes),
+        ItemId::Sku(sku) => sku_section(ui, chart, stock, sku, wishes),
         ItemId::Device(device) => series_section(ui, chart, &device.clone(), now),
-        ItemId::Vehicle(vehicle) => {
-            let devices = chart.known.devices.values().filter(|device| device.vehicle.as_ref() == Some(vehicle));
-            let devices: Vec<DeviceId> = devices.map(|device| device.device.clone()).collect();
-            for device in devices {
-                series_section(ui, chart, &device, now);
+        ItemId::Vehicle(_) => {
+            for device in trackers {
+                series_section(ui, chart, device, now);
             }
         }
         _ => {}
@@ -207,40 +227,37 @@ fn sections(ui: &mut egui::Ui, chart: &mut Chart, item: &ItemId, now: Timestamp,
 /// At most so many lines of stock in the panel.
 const STOCK_LINES_MAX: usize = 14;
 
-fn stock_section(ui: &mut egui::Ui, chart: &mut Chart, site: &SiteId, wishes: &mut Vec<Wish>) {
+fn stock_section(ui: &mut egui::Ui, chart: &mut Chart, kept: &mut StockLines, site: &SiteId, wishes: &mut Vec<Wish>) {
     if chart.shown().sites.get(site).is_none_or(|site| site.stock.positions == 0) {
         return;
     }
     if chart.wants_stock() {
         chart.desk.want(Question::Stock(site.clone()), STOCK_EVERY, chart.elapsed);
     }
-    let Some(rows) = chart.shown().stock.get(site) else { return };
-    let lines = facts::stock_lines(chart.shown(), rows.values(), &chart.words);
-    stock_lines(ui, chart, lines.iter().map(|line| (ItemId::Position(site.clone(), line.sku.clone()), line)), wishes);
-}
-
-/// A SKU wherever it is kept, as far as that is known.
-fn sku_section(ui: &mut egui::Ui, chart: &Chart, sku: &SkuId, wishes: &mut Vec<Wish>) {
-    let known = chart.shown();
-    let rows = known.stock.iter().filter_map(|(site, rows)| Some((site, rows.get(sku)?)));
-    let lines: Vec<(SiteId, StockLine)> = rows
-        .flat_map(|(site, row)| {
-            let mut lines = facts::stock_lines(known, std::iter::once(row), &chart.words);
-            lines.iter_mut().for_each(|line| line.name = facts::site_name(known, site, &chart.words));
-            lines.into_iter().map(|line| (site.clone(), line)).collect::<Vec<_>>()
-        })
-        .collect();
-    let lines = lines.iter().map(|(site, line)| (ItemId::Position(site.clone(), sku.clone()), line));
+    let lines = kept.get((ItemId::Site(site.clone()), Slow::of(chart, 4)), || {
+        let rows = chart.shown().stock.get(site).into_iter().flat_map(|rows| rows.values());
+        let lines = facts::stock_lines(chart.shown(), rows, &chart.words);
+        lines.into_iter().map(|line| (ItemId::Position(site.clone(), line.sku.clone()), line)).collect()
+    });
     stock_lines(ui, chart, lines, wishes);
 }
 
-fn stock_lines<'a>(
-    ui: &mut egui::Ui,
-    chart: &Chart,
-    lines: impl Iterator<Item = (ItemId, &'a StockLine)>,
-    wishes: &mut Vec<Wish>,
-) {
-    let lines: Vec<_> = lines.collect();
+/// A SKU wherever it is kept, as far as that is known.
+fn sku_section(ui: &mut egui::Ui, chart: &Chart, kept: &mut StockLines, sku: &SkuId, wishes: &mut Vec<Wish>) {
+    let lines = kept.get((ItemId::Sku(sku.clone()), Slow::of(chart, 4)), || {
+        let known = chart.shown();
+        let rows = known.stock.iter().filter_map(|(site, rows)| Some((site, rows.get(sku)?)));
+        let lines = rows.flat_map(|(site, row)| {
+            let mut lines = facts::stock_lines(known, std::iter::once(row), &chart.words);
+            lines.iter_mut().for_each(|line| line.name = facts::site_name(known, site, &chart.words));
+            lines.into_iter().map(|line| (ItemId::Position(site.clone(), sku.clone()), line)).collect::<Vec<_>>()
+        });
+        lines.collect()
+    });
+    stock_lines(ui, chart, lines, wishes);
+}
+
+fn stock_lines(ui: &mut egui::Ui, chart: &Chart, lines: &[(ItemId, StockLine)], wishes: &mut Vec<Wish>) {
     if lines.is_empty() {
         return;
     }
@@ -248,14 +265,14 @@ fn stock_lines<'a>(
     ui.add_space(10.0);
     let n = lines.len();
     faint(ui, &words.pick(format!("stock, most urgent first ({n})"), format!("库存，最急在前（{n}）")), theme);
-    for (item, line) in lines.into_iter().take(STOCK_LINES_MAX) {
+    for (item, line) in lines.iter().take(STOCK_LINES_MAX) {
         ui.horizontal(|ui| {
             let (rect, _) = ui.allocate_exact_size(egui::vec2(96.0, 13.0), egui::Sense::hover());
             stock_bar(ui.painter(), rect, line, theme);
             let cover = line.days_of_cover.map(|days| format!(" · {days:.0} {}", words.pick("d", "天")));
             let text = format!("{} {}{}", facts::group(line.on_hand), line.name, cover.unwrap_or_default());
             if link(ui, &text, 12.0, theme) {
-                wishes.push(Wish::JumpTo(item));
+                wishes.push(Wish::JumpTo(item.clone()));
             }
         });
     }
@@ -324,6 +341,10 @@ fn forecast_section(ui: &mut egui::Ui, chart: &mut Chart, site: &SiteId, sku: &S
     let question = Question::Forecast(site.clone(), sku.clone());
     let forecast = match chart.desk.want(question, SLOW_EVERY, chart.elapsed) {
         Some(Ok(Answer::Forecast(forecast))) => forecast.clone(),
+        Some(Err(_)) => {
+            ui.add_space(10.0);
+            return faint(ui, chart.words.pick("no forecast yet", "尚无预测"), &chart.theme);
+        }
         _ => return,
     };
     let points = forecast.weeks.iter().take(WEEKS);

@@ -91,21 +91,43 @@ pub struct Facts {
 /// At most so many lines in each list of the panel.
 const LINES_MAX: usize = 8;
 
-/// What the title bar says at `now`, which is what is shown; `heard` is the gateway's clock.
-pub fn title(known: &Known, link: &Link, now: Option<Timestamp>, heard: Option<Timestamp>, words: &Words) -> Title {
+/// How much there is, in words: sites, lanes, vehicles, devices that are live.
+pub fn counts(known: &Known, now: Option<Timestamp>, words: &Words) -> Vec<String> {
+    if known.network.is_none() {
+        return Vec::new();
+    }
     let live_devices = now.map_or(0, |now| {
         known.devices.values().filter(|device| known.device_freshness(device, now) == Freshness::Live).count()
     });
-    let mut counts = Vec::new();
-    if known.network.is_some() {
-        counts.push(count(known.sites.len(), words, ("site", "sites"), "个站点"));
-        counts.push(count(known.lanes.len(), words, ("lane", "lanes"), "条线路"));
-        counts.push(count(known.vehicles.len(), words, ("vehicle", "vehicles"), "辆运输工具"));
-        let (live, all) = (group(live_devices as i64), group(known.devices.len() as i64));
-        counts.push(words.pick(format!("{live}/{all} devices live"), format!("{live}/{all} 台设备在线")));
+    let (live, all) = (group(live_devices as i64), group(known.devices.len() as i64));
+    vec![
+        count(known.sites.len(), words, ("site", "sites"), "个站点"),
+        count(known.lanes.len(), words, ("lane", "lanes"), "条线路"),
+        count(known.vehicles.len(), words, ("vehicle", "vehicles"), "辆运输工具"),
+        words.pick(format!("{live}/{all} devices live"), format!("{live}/{all} 台设备在线")),
+    ]
+}
+
+/// How many alerts of each severity are open, the gravest first; none are left out.
+pub fn alert_counts(known: &Known) -> Vec<(Severity, usize)> {
+    let mut counts = [(Severity::Critical, 0), (Severity::Watch, 0), (Severity::Info, 0)];
+    for alert in known.alerts.values() {
+        for (severity, n) in &mut counts {
+            *n += usize::from(alert.severity == *severity);
+        }
     }
-    let alerts = [Severity::Critical, Severity::Watch, Severity::Info]
-        .map(|severity| (severity, known.alerts.values().filter(|alert| alert.severity == severity).count()));
+    counts.into_iter().filter(|(_, n)| *n > 0).collect()
+}
+
+/// What the title bar says at `now`, which is what is shown; `heard` is the gateway's clock.
+pub fn title(
+    known: &Known,
+    link: &Link,
+    now: Option<Timestamp>,
+    heard: Option<Timestamp>,
+    (counts, alerts): (Vec<String>, Vec<(Severity, usize)>),
+    words: &Words,
+) -> Title {
     let (link, link_state) = match link {
         Link::Connecting => (words.pick("connecting", "连接中").to_owned(), LinkState::Waiting),
         Link::Live => (words.pick("live", "实时").to_owned(), LinkState::Well),
@@ -130,7 +152,7 @@ pub fn title(known: &Known, link: &Link, now: Option<Timestamp>, heard: Option<T
         link_state,
         revision: known.at.map(|_| known.seq),
         counts,
-        alerts: alerts.into_iter().filter(|(_, n)| *n > 0).collect(),
+        alerts,
         clock: now.map(|now| words.full(now)),
     }
 }
@@ -695,7 +717,7 @@ mod tests {
         let zone = super::super::Zone::Site;
         let words = Words { zone, site_zone: "Europe/Berlin".to_owned(), ..Words::default() };
         let heard = since.saturating_add(std::time::Duration::from_secs(90));
-        let title = title(&Known::default(), &link, None, Some(heard), &words);
+        let title = title(&Known::default(), &link, None, Some(heard), Default::default(), &words);
         assert_eq!(title.link, "link lost since 12:00:00 CEST (90 s ago): refused");
     }
 }

@@ -56,6 +56,13 @@ struct Car {
     severity: Option<Severity>,
 }
 
+impl Car {
+    /// How fresh it is, where it is drawn.
+    fn drawn(&self) -> Option<Freshness> {
+        self.slots[0].is_some().then_some(self.freshness)
+    }
+}
+
 /// All vehicles as records that move by themselves.
 #[derive(Clone, Debug, Default)]
 pub struct Fleet {
@@ -66,6 +73,10 @@ pub struct Fleet {
     agenda: BinaryHeap<Reverse<(Timestamp, u32, u32)>>,
     lines: Lines,
     severities: BTreeMap<VehicleId, Severity>,
+    /// How many are drawn of each freshness.
+    n_drawn: [usize; 5],
+    /// How many have a leg that goes anywhere.
+    n_moving: usize,
 }
 
 /// A vehicle under the pointer, or beside which its name stands.
@@ -177,12 +188,18 @@ impl Fleet {
     fn plan(&mut self, at: u32, heard_at: Option<Timestamp>, now: Timestamp) {
         let severity = self.severities.get(&self.cars[at as usize].id).copied();
         let car = &mut self.cars[at as usize];
+        let before = car.drawn();
         car.severity = severity;
         car.turn = car.turn.wrapping_add(1);
         let interval = firmware_schemas::quantity::Seconds(car.interval.as_secs());
         car.freshness = Freshness::of(heard_at, interval, now);
-        let Some(track) = &car.track else { return };
+        let Some(track) = &car.track else {
+            let after = car.drawn();
+            return self.count(before, after);
+        };
+        let moved = car.leg.moves();
         car.leg = track.leg(now);
+        let moves = car.leg.moves();
         let fix = track.fix();
         let mut due: Vec<Timestamp> = Vec::new();
         if car.leg.end > now {
@@ -216,6 +233,8 @@ impl Fleet {
             }
         }
         self.cars[at as usize].slots = slots;
+        self.n_moving = self.n_moving + usize::from(moves) - usize::from(moved);
+        self.count(before, self.cars[at as usize].drawn());
         // Plans that were overtaken are passed over when they are due; many of them are thrown away at once.
         if self.agenda.len() > 4 * self.cars.len() + 1_024 {
             let cars = &self.cars;
@@ -224,14 +243,29 @@ impl Fleet {
         }
     }
 
+    fn count(&mut self, before: Option<Freshness>, after: Option<Freshness>) {
+        if let Some(before) = before {
+            self.n_drawn[before as usize] -= 1;
+        }
+        if let Some(after) = after {
+            self.n_drawn[after as usize] += 1;
+        }
+    }
+
+    /// How fresh those are that are drawn: what the legend has to explain.
+    pub fn freshness_drawn(&self) -> impl Iterator<Item = Freshness> + '_ {
+        let all = [Freshness::Live, Freshness::Late, Freshness::Stale, Freshness::Lost, Freshness::Never];
+        all.into_iter().filter(|freshness| self.n_drawn[*freshness as usize] > 0)
+    }
+
     /// The records.
     pub fn pool(&mut self) -> &mut Pool {
         &mut self.pool
     }
 
-    /// Whether anything moves at `now`.
+    /// Whether anything moves.
     pub fn moves(&self) -> bool {
-        self.cars.iter().any(|car| car.leg.moves())
+        self.n_moving > 0
     }
 
     /// How many there are.
@@ -242,6 +276,11 @@ impl Fleet {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.cars.is_empty()
+    }
+
+    /// Which vehicle this is.
+    pub fn nth(&self, id: &VehicleId) -> Option<usize> {
+        self.by_id.get(id).map(|nth| *nth as usize)
     }
 
     /// Where a vehicle is drawn at `now`.
@@ -258,17 +297,32 @@ impl Fleet {
 
     /// All vehicles that are drawn, and where.
     pub fn spots(&self, now: Timestamp) -> impl Iterator<Item = Spot<'_>> {
-        self.cars.iter().filter(|car| car.slots[0].is_some()).filter_map(move |car| {
-            let at = drawn_at(car, now, car.track.as_ref()?);
-            Some(Spot { id: &car.id, kind: car.kind, at, freshness: car.freshness })
-        })
+        (0..self.cars.len()).filter_map(move |nth| self.spot(nth, now))
+    }
+
+    /// What the `nth` vehicle is; `None` where it is not drawn.
+    pub fn kind(&self, nth: usize) -> Option<VehicleKind> {
+        self.cars.get(nth).filter(|car| car.slots[0].is_some()).map(|car| car.kind)
+    }
+
+    /// The `nth` vehicle; `None` where it is not drawn.
+    pub fn spot(&self, nth: usize, now: Timestamp) -> Option<Spot<'_>> {
+        let car = self.cars.get(nth).filter(|car| car.slots[0].is_some())?;
+        let at = drawn_at(car, now, car.track.as_ref()?);
+        Some(Spot { id: &car.id, kind: car.kind, at, freshness: car.freshness })
     }
 
     /// The vehicle nearest to a place of the window, within reach.
     pub fn pick(&self, view: &View, at: ScreenPoint, reach_px: f64, now: Timestamp) -> Option<VehicleId> {
         let detail = Detail::of(view.scale);
+        // No symbol is larger than this: most are left out before anything is worked out of them.
+        let far = (reach_px + 2.0 * radius_up_close_px(VehicleKind::Ship)) / view.scale;
+        let pointed = view.to_chart(at);
         let mut best: Option<(f64, &VehicleId)> = None;
         for spot in self.spots(now) {
+            if (spot.at.y - pointed.y).abs() > far {
+                continue;
+            }
             let place = view.to_screen(spot.at);
             let off = (place.x - at.x).hypot(place.y - at.y) - radius_px(spot.kind, detail);
             if off <= reach_px && best.is_none_or(|(so_far, _)| off <= so_far) {

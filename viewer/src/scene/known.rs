@@ -41,8 +41,10 @@ pub struct Epochs {
     pub snapshots: u64,
     /// Alerts.
     pub alerts: u64,
-    /// Shipments, or vehicles that took another lane.
+    /// Shipments.
     pub flows: u64,
+    /// On which lanes something is under way.
+    pub busy: u64,
     /// Sums of stock.
     pub stock: u64,
     /// Readings.
@@ -80,6 +82,13 @@ pub struct Known {
     pub news: Option<Vec<VehicleId>>,
     /// When each vehicle that stands at a site was first seen there.
     pub standing_since: BTreeMap<VehicleId, Timestamp>,
+    /// How many vehicles and shipments are under way on each lane; lanes with none are left out.
+    pub busy: BTreeMap<LaneId, u32>,
+}
+
+/// The lane that a vehicle is under way on.
+fn lane_of(vehicle: &VehicleView) -> Option<&LaneId> {
+    vehicle.lane.as_ref().filter(|_| vehicle.site.is_none())
 }
 
 /// More news than these are everything.
@@ -107,12 +116,17 @@ impl Known {
                 snapshots: epochs.snapshots + 1,
                 alerts: epochs.alerts + 1,
                 flows: epochs.flows + 1,
+                busy: epochs.busy + 1,
                 stock: epochs.stock + 1,
                 readings: epochs.readings + 1,
             },
             news: None,
             standing_since: BTreeMap::new(),
+            busy: BTreeMap::new(),
         };
+        for lane in self.vehicles.values().filter_map(lane_of) {
+            *self.busy.entry(lane.clone()).or_default() += 1;
+        }
         for vehicle in self.vehicles.values().filter(|vehicle| vehicle.site.is_some()) {
             if let Some(at) = vehicle.at.or(self.at) {
                 self.standing_since.insert(vehicle.vehicle.clone(), at);
@@ -202,7 +216,13 @@ impl Known {
     fn take_vehicle(&mut self, vehicle: VehicleView) {
         let id = &vehicle.vehicle;
         let before = self.vehicles.get(id);
-        self.epochs.flows += u64::from(before.is_none_or(|before| before.lane != vehicle.lane));
+        let left = before.and_then(lane_of);
+        if left != lane_of(&vehicle) {
+            let (left, taken) = (left.cloned(), lane_of(&vehicle).cloned());
+            self.moves_over(left.as_ref(), taken.as_ref());
+        }
+        let id = &vehicle.vehicle;
+        let before = self.vehicles.get(id);
         if vehicle.site.is_none() {
             self.standing_since.remove(id);
         } else if before.is_none_or(|before| before.site != vehicle.site)
@@ -222,10 +242,33 @@ impl Known {
     }
 
     fn take_shipment(&mut self, shipment: ShipmentView) {
-        match shipment.state {
+        let taken = shipment.lane.clone().filter(|_| shipment.state == ShipmentState::InTransit);
+        let before = match shipment.state {
             ShipmentState::InTransit => self.shipments.insert(shipment.shipment.clone(), shipment),
             ShipmentState::Arrived => self.shipments.remove(&shipment.shipment),
         };
+        self.moves_over(before.and_then(|before| before.lane).as_ref(), taken.as_ref());
+    }
+
+    /// Something left a lane, or took one.
+    fn moves_over(&mut self, left: Option<&LaneId>, taken: Option<&LaneId>) {
+        if left == taken {
+            return;
+        }
+        if let Some(lane) = taken {
+            let n = self.busy.entry(lane.clone()).or_default();
+            *n += 1;
+            self.epochs.busy += u64::from(*n == 1);
+        }
+        if let Some(lane) = left
+            && let Some(n) = self.busy.get_mut(lane)
+        {
+            *n -= 1;
+            if *n == 0 {
+                self.busy.remove(lane);
+                self.epochs.busy += 1;
+            }
+        }
     }
 
     fn take_alert(&mut self, alert: AlertView) {
@@ -472,6 +515,34 @@ mod tests {
         check(&mut known, 11, Change::Site(site(4)), false);
         assert_eq!(known.sites.values().next().unwrap().stock.on_hand, Pieces(2));
         assert_eq!((known.seq, known.at), (12, Some(at(112))));
+    }
+
+    #[test]
+    fn a_lane_is_busy_while_something_is_under_way_on_it() {
+        use firmware_schemas::id::ShipmentId;
+        let mut known = known();
+        let lane = LaneId::new("L-1").unwrap();
+        let id = SiteId::new("WH-01").unwrap();
+        let shipment = |n: u32, state| ShipmentView {
+            shipment: ShipmentId::new(&format!("S-{n}")).unwrap(),
+            from: id.clone(),
+            to: id.clone(),
+            lane: Some(lane.clone()),
+            vehicle: None,
+            state,
+            dispatched_at: at(100),
+            due_at: None,
+            arrived_at: None,
+            lines: Vec::new(),
+        };
+        let before = known.epochs.busy;
+        check(&mut known, 11, Change::Shipment(shipment(1, ShipmentState::InTransit)), true);
+        check(&mut known, 12, Change::Shipment(shipment(2, ShipmentState::InTransit)), true);
+        check(&mut known, 13, Change::Shipment(shipment(2, ShipmentState::InTransit)), true);
+        assert_eq!((known.busy.get(&lane), known.epochs.busy), (Some(&2), before + 1), "drawn again once");
+        check(&mut known, 14, Change::Shipment(shipment(1, ShipmentState::Arrived)), true);
+        check(&mut known, 15, Change::Shipment(shipment(2, ShipmentState::Arrived)), true);
+        assert_eq!((known.busy.get(&lane), known.epochs.busy), (None, before + 2));
     }
 
     #[test]

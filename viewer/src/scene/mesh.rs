@@ -331,7 +331,7 @@ mod tests {
     fn a_line_is_as_wide_as_asked_and_measures_its_dashes() {
         let points = vec![ChartPoint { x: 0.0, y: 0.0 }, ChartPoint { x: 3.0, y: 4.0 }, ChartPoint { x: 6.0, y: 8.0 }];
         let mut triangles = Triangles::default();
-        triangles.line(&LanePath { points, colour: OK, width_px: 2.0, dashed: true });
+        triangles.line(&LanePath { points: points.into(), colour: OK, width_px: 2.0, dashed: true });
         assert_eq!((triangles.vertices.len(), triangles.indices.len()), (6, 12));
         assert_eq!(triangles.vertices[5].along, 10.0);
         for vertex in &triangles.vertices {

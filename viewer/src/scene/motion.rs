@@ -17,7 +17,7 @@ use super::chart::{ChartPoint, great_circle};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line {
     /// From end to end, `x` running on over the antimeridian.
-    pub points: Vec<ChartPoint>,
+    pub points: Arc<Vec<ChartPoint>>,
     /// Metres from the beginning to each point, on the sphere.
     metres: Vec<f64>,
 }
@@ -46,7 +46,7 @@ impl Line {
             sum += distance_m(pair[0], pair[1]);
             metres.push(sum);
         }
-        Some(Self { points, metres })
+        Some(Self { points: Arc::new(points), metres })
     }
 
     /// From end to end.

@@ -1,11 +1,11 @@
 //! Sites and lanes as symbols and lines.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use firmware_schemas::fact::Severity;
 use firmware_schemas::id::{LaneId, SiteId};
 use firmware_schemas::network::{Mode, SiteKind};
-use firmware_schemas::view::SiteView;
 
 use super::chart::{ChartPoint, Margins, View};
 use super::fleet::Lines;
@@ -17,7 +17,7 @@ use crate::palette::{self, Rgba, Theme};
 #[derive(Clone, Debug, PartialEq)]
 pub struct LanePath {
     /// From end to end, `x` running on over the antimeridian.
-    pub points: Vec<ChartPoint>,
+    pub points: Arc<Vec<ChartPoint>>,
     /// Its colour.
     pub colour: Rgba,
     /// In pixels.
@@ -38,25 +38,17 @@ pub fn mode_colour(mode: Mode, theme: &Theme) -> Rgba {
     }
 }
 
-/// The lanes on which something is under way: a shipment or a vehicle.
-pub fn busy(known: &Known) -> BTreeSet<&LaneId> {
-    let vehicles = known.vehicles.values().filter(|vehicle| vehicle.site.is_none());
-    let shipments = known.shipments.values().filter_map(|shipment| shipment.lane.as_ref());
-    vehicles.filter_map(|vehicle| vehicle.lane.as_ref()).chain(shipments).collect()
-}
-
 /// All lanes whose ends are known; those of little weight first, so that the others lie over them.
 ///
 /// A lane is a broken line while it is only planned: nothing is under way on it.
 pub fn lanes(known: &Known, lines: &mut Lines, look: &Look) -> Vec<LanePath> {
-    let busy = busy(known);
     // There and back along the same way is one line, whole if either is.
     let mut drawn: BTreeMap<(Mode, &SiteId, &SiteId, usize), usize> = BTreeMap::new();
     let mut paths: Vec<(bool, LanePath)> = Vec::with_capacity(known.lanes.len());
     for lane in known.lanes.values() {
         let (Some(from), Some(to)) = (known.sites.get(&lane.from), known.sites.get(&lane.to)) else { continue };
         let ends = if lane.from < lane.to { (&lane.from, &lane.to) } else { (&lane.to, &lane.from) };
-        let dashed = !busy.contains(&lane.lane);
+        let dashed = !known.busy.contains_key(&lane.lane);
         let key = (lane.mode, ends.0, ends.1, lane.via.len());
         if let Some(at) = drawn.get(&key) {
             let (_, path): &mut (bool, LanePath) = &mut paths[*at];
@@ -69,7 +61,7 @@ pub fn lanes(known: &Known, lines: &mut Lines, look: &Look) -> Vec<LanePath> {
         let colour = mode_colour(lane.mode, &look.theme);
         let colour = look.of(colour.with_alpha(if last_mile { 70 } else { 200 }));
         let width_px = if last_mile { 0.9 } else { 1.7 };
-        paths.push((!last_mile, LanePath { points: line.points.clone(), colour, width_px, dashed }));
+        paths.push((!last_mile, LanePath { points: Arc::clone(&line.points), colour, width_px, dashed }));
     }
     paths.sort_by_key(|(trunk, _)| *trunk);
     paths.into_iter().map(|(_, path)| path).collect()
@@ -90,7 +82,7 @@ pub fn flows(known: &Known, lines: &mut Lines, look: &Look) -> Vec<LanePath> {
         let colour = look.of(mode_colour(view.mode, &look.theme).with_alpha(55));
         // Ten times the pieces are 1.6 pixels more.
         let width_px = 2.0 + 1.6 * (pieces.max(1) as f64).log10();
-        paths.push(LanePath { points: line.points.clone(), colour, width_px, dashed: false });
+        paths.push(LanePath { points: Arc::clone(&line.points), colour, width_px, dashed: false });
     }
     paths
 }
@@ -111,7 +103,7 @@ const FIT_SCALE_MAX: f64 = 400.0;
 pub fn fit(known: &Known, view: &mut View, panel_shown: bool) {
     let mut points: Vec<ChartPoint> = known.sites.values().map(|site| ChartPoint::of(site.position)).collect();
     let mut lines = Lines::default();
-    points.extend(known.lanes.keys().filter_map(|lane| lines.of(known, lane)).flat_map(|line| line.points.clone()));
+    points.extend(known.lanes.keys().filter_map(|lane| lines.of(known, lane)).flat_map(|line| line.points.to_vec()));
     // Names stand beside the outermost symbols, and the legend at the left.
     let legend = if legend_fits(view) { 200.0 } else { 56.0 };
     let margins = Margins {
@@ -188,15 +180,9 @@ impl SiteStatus {
     }
 }
 
-/// The status of every site.
-pub fn statuses(known: &Known) -> BTreeMap<&SiteId, SiteStatus> {
-    let severities = known.severity_by_site();
-    let with_devices: BTreeSet<&SiteId> =
-        known.devices.values().filter(|device| device.vehicle.is_none()).map(|device| &device.site).collect();
-    let status = |site: &SiteView| match severities.get(&site.site) {
-        Some(severity) => SiteStatus::Alert(*severity),
-        None if site.stock.positions > 0 || with_devices.contains(&site.site) => SiteStatus::Ok,
-        None => SiteStatus::Unknown,
-    };
-    known.sites.iter().map(|(id, site)| (id, status(site))).collect()
+/// The sites that tell us how they are: they keep stock or have devices.
+pub fn tellers(known: &Known) -> BTreeSet<&SiteId> {
+    let with_devices = known.devices.values().filter(|device| device.vehicle.is_none()).map(|device| &device.site);
+    let with_stock = known.sites.values().filter(|site| site.stock.positions > 0).map(|site| &site.site);
+    with_devices.chain(with_stock).collect()
 }

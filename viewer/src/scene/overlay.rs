@@ -228,4 +228,38 @@ mod tests {
         let bars = stock_bars(&known, &sites, &Look { theme: Theme::DARK, greyed: false }, Detail::World);
         assert!(bars.vertices.iter().any(|vertex| vertex.colour == palette::CRITICAL));
     }
+
+    #[test]
+    fn dwell_is_the_mean_stay_of_what_stands_at_a_site() {
+        use firmware_schemas::id::VehicleId;
+        use firmware_schemas::network::{Mode, VehicleKind};
+        use firmware_schemas::quantity::{Grams, Seconds};
+        use firmware_schemas::view::{Freshness, VehicleView};
+        let mut snapshot = testing::snapshot(vec![site(1, 0, 0)]);
+        let since = snapshot.at;
+        for (name, standing) in [("van-1", true), ("van-2", true), ("van-3", false)] {
+            snapshot.vehicles.push(VehicleView {
+                vehicle: VehicleId::new(name).unwrap(),
+                kind: VehicleKind::Van,
+                mode: Mode::Road,
+                name: name.to_owned(),
+                capacity_g: Grams(1),
+                home: SiteId::new("WH-1").unwrap(),
+                position: None,
+                at: Some(since),
+                speed_mm_per_s: None,
+                heading_cdeg: None,
+                lane: None,
+                site: standing.then(|| SiteId::new("WH-1").unwrap()),
+                interval_secs: Seconds(60),
+                freshness: Freshness::Live,
+                shipments: Vec::new(),
+            });
+        }
+        let mut known = Known::default();
+        known.take_snapshot(snapshot);
+        let six_hours = since.saturating_add(std::time::Duration::from_secs(6 * 3_600));
+        let heat = heat(&known, Heat::Dwell, six_hours);
+        assert_eq!(heat.into_iter().collect::<Vec<_>>(), [(SiteId::new("WH-1").unwrap(), 0.25)]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Sites as symbols, and where there is no room for each, clusters that show the mix of their states.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use firmware_schemas::fact::Severity;
 use firmware_schemas::id::SiteId;
@@ -10,7 +10,7 @@ use firmware_schemas::quantity::Timestamp;
 use super::chart::{ChartPoint, ScreenPoint, View};
 use super::mark::{Fill, Shape};
 use super::motion::Leg;
-use super::network::{SiteStatus, is_doorstep, radius_px, rank, statuses};
+use super::network::{SiteStatus, is_doorstep, radius_px, rank, tellers};
 use super::pool::{Pool, Symbol};
 use super::{Detail, Known};
 
@@ -42,6 +42,8 @@ struct Row {
     kind: SiteKind,
     at: ChartPoint,
     status: SiteStatus,
+    /// It keeps stock or has devices: without an alert it is well.
+    tells: bool,
     slots: [Option<u32>; 2],
     clustered: bool,
 }
@@ -52,6 +54,7 @@ pub struct Sites {
     pool: Pool,
     rows: Vec<Row>,
     by_id: BTreeMap<SiteId, u32>,
+    severities: BTreeMap<SiteId, Severity>,
     clusters: Vec<Cluster>,
     level: Option<i32>,
     revision: u64,
@@ -87,34 +90,51 @@ fn level(scale: f64) -> i32 {
 impl Sites {
     /// Starts anew with all sites of `known`.
     pub fn begin(&mut self, known: &Known, scale: f64) {
-        *self = Self { pool: Pool::new(Timestamp::EPOCH), revision: self.revision + 1, ..Self::default() };
-        let statuses = statuses(known);
+        let severities = known.severity_by_site();
+        let revision = self.revision + 1;
+        *self = Self { pool: Pool::new(Timestamp::EPOCH), revision, severities, ..Self::default() };
+        let tell = tellers(known);
         let mut sites: Vec<_> = known.sites.values().collect();
         // The weighty ones lie on top.
         sites.sort_by_key(|site| (rank(site.kind), &site.site));
         for site in sites {
-            let status = statuses.get(&site.site).copied().unwrap_or(SiteStatus::Unknown);
+            let tells = tell.contains(&site.site);
+            let status = match self.severities.get(&site.site) {
+                Some(severity) => SiteStatus::Alert(*severity),
+                None if tells => SiteStatus::Ok,
+                None => SiteStatus::Unknown,
+            };
             self.by_id.insert(site.site.clone(), self.rows.len() as u32); // fewer than 2³² sites
             // A site's records are claimed once, so that what lies on top stays there.
             let slots = [Some(self.pool.claim()), Some(self.pool.claim())];
             let at = ChartPoint::of(site.position);
-            self.rows.push(Row { id: site.site.clone(), kind: site.kind, at, status, slots, clustered: false });
+            let id = site.site.clone();
+            self.rows.push(Row { id, kind: site.kind, at, status, tells, slots, clustered: false });
         }
         self.level = None;
         self.arrange(scale);
     }
 
-    /// Looks at statuses again. True when one changed.
+    /// Looks at the sites whose gravest alert is another now. True when a status changed.
     pub fn take_statuses(&mut self, known: &Known) -> bool {
-        let statuses = statuses(known);
+        let severities = known.severity_by_site();
+        let differ = |id: &&SiteId| self.severities.get(*id) != severities.get(*id);
+        let ids: BTreeSet<&SiteId> = severities.keys().chain(self.severities.keys()).filter(differ).collect();
         let mut changed = Vec::new();
-        for (at, row) in self.rows.iter_mut().enumerate() {
-            let status = statuses.get(&row.id).copied().unwrap_or(SiteStatus::Unknown);
+        for id in ids {
+            let Some(at) = self.by_id.get(id).map(|at| *at as usize) else { continue };
+            let row = &mut self.rows[at];
+            let status = match severities.get(id) {
+                Some(severity) => SiteStatus::Alert(*severity),
+                None if row.tells => SiteStatus::Ok,
+                None => SiteStatus::Unknown,
+            };
             if row.status != status {
                 row.status = status;
                 changed.push(at);
             }
         }
+        self.severities = severities;
         for at in &changed {
             self.write(*at);
         }
@@ -241,6 +261,32 @@ impl Sites {
         drawn.map(|row| Spot { id: &row.id, kind: row.kind, at: row.at, status: row.status })
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
+    /// The `nth` site; `None` where it is in a cluster.
+    pub fn spot(&self, nth: usize) -> Option<Spot<'_>> {
+        let row = self.rows.get(nth).filter(|row| !row.clustered)?;
+        Some(Spot { id: &row.id, kind: row.kind, at: row.at, status: row.status })
+    }
+
+    /// Which site this is.
+    pub fn nth(&self, id: &SiteId) -> Option<usize> {
+        self.by_id.get(id).map(|nth| *nth as usize)
+    }
+
+    /// What kinds of sites there are.
+    pub fn kinds(&self) -> BTreeSet<SiteKind> {
+        self.rows.iter().map(|row| row.kind).collect()
+    }
+
     /// How a site is.
     pub fn status(&self, id: &SiteId) -> SiteStatus {
         self.by_id.get(id).map_or(SiteStatus::Unknown, |at| self.rows[*at as usize].status)
@@ -249,8 +295,14 @@ impl Sites {
     /// The site nearest to a place of the window, within reach.
     pub fn pick(&self, view: &View, at: ScreenPoint, reach_px: f64) -> Option<SiteId> {
         let detail = Detail::of(view.scale);
+        // No symbol is larger than this: most are left out before anything is worked out of them.
+        let far = (reach_px + 16.0) / view.scale;
+        let pointed = view.to_chart(at);
         let mut best: Option<(f64, &SiteId)> = None;
         for spot in self.spots() {
+            if (spot.at.y - pointed.y).abs() > far {
+                continue;
+            }
             let place = view.to_screen(spot.at);
             let off = (place.x - at.x).hypot(place.y - at.y) - radius_px(spot.kind, detail);
             if off <= reach_px && best.is_none_or(|(so_far, _)| off <= so_far) {
