@@ -41,7 +41,7 @@ fn the_past_is_the_same_after_a_kill_with_milestones_and_without() {
         }
         thread::sleep(Duration::from_secs(1));
     }
-    publisher.finish(true);
+    assert_eq!(publisher.finish(true).len() as u64, sent);
     wait_until("a milestone", Duration::from_secs(30), || match milestones(&options.data).len() {
         0 => Err(0),
         _ => Ok(()),

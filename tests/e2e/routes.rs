@@ -182,15 +182,18 @@ fn check_story(repair: Repair) {
     let plan = demo.plan("morning", &request);
     assert_eq!(plan["unserved"], json!([]), "{plan}");
     let planned: BTreeSet<String> =
-        plan["shipments"].as_array().unwrap().iter().map(|it| text(&it["shipment"])).collect();
+        plan["shipments"].as_array().expect("as the contract says").iter().map(|it| text(&it["shipment"])).collect();
     assert!(waiting.iter().all(|id| planned.contains(id)), "{plan}");
-    assert!(plan["co2e_g"].as_u64().unwrap() > 0);
+    assert!(plan["co2e_g"].as_u64().expect("as the contract says") > 0);
 
     demo.post("/v1/routes/morning/dispatch", "d1", &json!({ "by": "the planner" }));
     let again = demo.post("/v1/routes/morning/dispatch", "d2", &json!({}));
-    assert_eq!(again["items"].as_array().unwrap().len(), plan["routes"].as_array().unwrap().len());
+    assert_eq!(
+        again["items"].as_array().expect("as the contract says").len(),
+        plan["routes"].as_array().expect("as the contract says").len()
+    );
     // The van with most to fetch gets under way, and then stands where it is.
-    let busiest = demo.active().into_values().max_by_key(|route| to_bring(route).len()).unwrap();
+    let busiest = demo.active().into_values().max_by_key(|route| to_bring(route).len()).expect("as the contract says");
     let van = text(&busiest["vehicle"]);
     wait_until("the van is under way", Duration::from_secs(60), || {
         let route = demo.active().remove(&van).unwrap_or_default();
@@ -273,7 +276,7 @@ fn repaired_by_a_person(
     let request = json!({ "vehicles": others, "without": [van], "shipments": still, "search_secs": 2,
         "horizon_secs": 172_800 });
     let repaired = demo.plan("repaired", &request);
-    let unserved = repaired["unserved"].as_array().unwrap();
+    let unserved = repaired["unserved"].as_array().expect("as the contract says");
     assert!(unserved.iter().all(|it| it["reason"] == "on_board"), "{repaired}");
     demo.post("/v1/routes/repaired/dispatch", "d3", &json!({ "stop": [van] }));
     unserved.iter().map(|it| text(&it["shipment"])).collect()
@@ -296,8 +299,8 @@ fn repaired_by_the_plane(demo: &Demo, van: &str) -> BTreeSet<String> {
         }
     });
     let routes = demo.get(&format!("/v1/routes/{plan}"));
-    assert!(routes["repair"]["promised"].as_u64().unwrap() > 0, "{routes}");
-    let stuck = routes["unserved"].as_array().unwrap().iter();
+    assert!(routes["repair"]["promised"].as_u64().expect("as the contract says") > 0, "{routes}");
+    let stuck = routes["unserved"].as_array().expect("as the contract says").iter();
     stuck.filter(|it| it["reason"] == "on_board").map(|it| text(&it["shipment"])).collect()
 }
 
