@@ -78,9 +78,42 @@ pub(super) fn build(state: &mut State<'_>, near: &Neighbours, inserter: &mut Ins
     if state.plain && state.used.is_empty() && model.classes.len() == 1 && model.symmetric {
         savings(state, near);
     }
-    let mut waiting = std::mem::take(&mut state.absent);
-    keys.sort(&mut waiting, rng);
-    for job in waiting {
+    let n_trials = match state.absent.len() {
+        // Nothing to fit into a plan that stands, or little of it stands.
+        0 => 1,
+        n if state.used.is_empty() || 2 * n > model.jobs.len() => 1,
+        n => (INSERTIONS / n).clamp(1, TRIALS),
+    };
+    let mut best: Option<(i64, Vec<u32>, Rng)> = None;
+    for _ in 0..n_trials {
+        let mut order = state.absent.clone();
+        keys.sort(&mut order, rng);
+        let before = rng.clone();
+        state.mark();
+        serve_all(state, near, inserter, rng, &order);
+        if best.as_ref().is_none_or(|b| state.cost < b.0) {
+            best = Some((state.cost, order, before));
+        }
+        if n_trials > 1 {
+            state.undo();
+        }
+    }
+    // Once more as it was best.
+    if let Some((_, order, mut rng)) = best.filter(|_| n_trials > 1) {
+        state.mark();
+        serve_all(state, near, inserter, &mut rng, &order);
+    }
+}
+
+/// Orders that are tried for jobs that a given plan leaves out: the one that fits its vehicles best saves one more,
+/// which no small change can do afterwards. And how many insertions they are altogether.
+const TRIALS: usize = 200;
+const INSERTIONS: usize = 10_000;
+
+/// Serves absent jobs in this order.
+fn serve_all(state: &mut State<'_>, near: &Neighbours, inserter: &mut Inserter, rng: &mut Rng, order: &[u32]) {
+    state.absent.clear();
+    for &job in order {
         put(state, near, inserter, rng, job);
     }
 }

@@ -242,7 +242,8 @@ impl Track {
 
     fn limit(speed: f64, heard: &Heard) -> f64 {
         let top = top_speed(heard.kind);
-        if speed.is_finite() { speed.clamp(-top, top) } else { 0.0 }
+        // What hardly moves stands: a leg of it would last for ever.
+        if speed.is_finite() && speed.abs() >= STANDS_BELOW { speed.clamp(-top, top) } else { 0.0 }
     }
 
     /// How far along its line it is thought to be, a correction left aside.
@@ -302,7 +303,7 @@ impl Track {
                     }
                     _ => self.speed,
                 };
-                if speed.abs() < 0.01 {
+                if speed.abs() < STANDS_BELOW {
                     let end = blend_end.unwrap_or(now);
                     return Leg { from: here, to: here, start: now, end };
                 }
@@ -354,6 +355,9 @@ impl Track {
         if self.speed < 0.0 { Some((before, behind)) } else { Some((behind, before)) }
     }
 }
+
+/// Slower than this is no way at all, in metres a second.
+const STANDS_BELOW: f64 = 0.01;
 
 /// A leg is cut anew after this at the latest.
 const LEG_MAX_SECS: f64 = 6.0 * 3_600.0;
@@ -439,6 +443,14 @@ mod tests {
                 now = leg.end;
             }
         }
+    }
+
+    #[test]
+    fn less_than_a_centimetre_a_second_is_a_stand() {
+        let line = line();
+        let mut track = Track::begin(heard(&line, 9_325_121.763, 0.0, -0.3));
+        track.go_on(heard(&line, 9_325_121.583, 60.0, -0.3), at(60.0));
+        assert_eq!(track.at(at(120.0)), track.at(at(9_000.0)));
     }
 
     #[test]
