@@ -469,7 +469,8 @@ impl<'p> Search<'p> {
         candidates.sort_by_key(|c| c.0);
         for (distance, pieces) in candidates.into_iter().take(MOST_TRIED) {
             let limit = best.as_ref().map_or(self.penalty[job], |b| b.added);
-            if fixed + v.distance_cost * distance >= limit {
+            // No way at all is longer than any.
+            if fixed.saturating_add(v.distance_cost.saturating_mul(distance)) >= limit {
                 break;
             }
             let with = put(items, &pieces);
