@@ -138,7 +138,8 @@ impl Travel {
 
 /// The square is a whole number below 2^50, so its root in a double lies on the right side of every half:
 /// the nearest square of a half differs by at least 1/4, which moves the root by more than its rounding.
-fn length(a: [i64; 2], b: [i64; 2], rounding: Rounding) -> i64 {
+#[inline]
+pub(crate) fn length(a: [i64; 2], b: [i64; 2], rounding: Rounding) -> i64 {
     let (dx, dy) = (a[0] - b[0], a[1] - b[1]);
     let root = ((dx * dx + dy * dy) as f64).sqrt();
     match rounding {

@@ -25,7 +25,11 @@ pub fn solve_on_islands(
     tick: &(dyn Fn(&Progress) -> Tick + Sync),
 ) -> Outcome {
     let settings: Vec<Settings> = (0..n_islands.max(1) as u64)
-        .map(|island| Settings { seed: settings.seed ^ island.wrapping_mul(0x9e37_79b9_7f4a_7c15), ..settings.clone() })
+        .map(|island| Settings {
+            seed: settings.seed ^ island.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+            chains: Some(1),
+            ..settings.clone()
+        })
         .collect();
     if problem.has_rules() {
         let mut outcomes: Vec<Option<Outcome>> = vec![None; settings.len()];
@@ -42,10 +46,10 @@ pub fn solve_on_islands(
     let model = Model::new(problem);
     let near = Neighbours::new(&model, problem);
     let mut islands: Vec<Search<'_>> = settings.iter().map(|s| Search::new(problem, &model, &near, s)).collect();
-    let until = |share: f64| {
+    let stretch = |from: f64, share: f64| {
         move |search: &mut Search<'_>| {
             let most = search.settings.iterations;
-            let (from, end) = (search.begun, most.map(|n| (n as f64 * share) as u64));
+            let end = most.map(|n| (n as f64 * share) as u64);
             let mut ask = |p: &Progress| {
                 if end.is_some_and(|end| p.iteration >= end) {
                     return Tick::Stop;
@@ -62,18 +66,16 @@ pub fn solve_on_islands(
                 }
             };
             search.run(&mut ask, &mut |_, _| {});
-            search.begun = share;
         }
     };
-    islands.iter_mut().for_each(|search| search.chains = Some(1));
-    on_threads(&mut islands, threads, until(if n_islands > 1 { ANNEALING } else { 1.0 }));
+    on_threads(&mut islands, threads, stretch(0.0, if n_islands > 1 { ANNEALING } else { 1.0 }));
     if n_islands > 1 {
         islands.iter_mut().for_each(Search::keep);
         let pool: Vec<_> = islands.iter().flat_map(|s| s.pool.iter().cloned()).collect();
         islands.iter_mut().for_each(|search| search.cross(pool.clone()));
-        for round in 1..=ROUNDS {
-            let share = ANNEALING + (1.0 - ANNEALING) * round as f64 / ROUNDS as f64;
-            on_threads(&mut islands, threads, until(share));
+        let share = |round: usize| ANNEALING + (1.0 - ANNEALING) * round as f64 / ROUNDS as f64;
+        for round in 0..ROUNDS {
+            on_threads(&mut islands, threads, stretch(share(round), share(round + 1)));
             let best = |i: usize| islands.iter().map(|s| &s.pool[i]).min_by_key(|e| e.cost).cloned();
             let pool: Vec<_> = (0..pool.len()).filter_map(best).collect();
             islands.iter_mut().for_each(|search| search.cross(pool.clone()));

@@ -231,7 +231,6 @@ const WARM_FOCUS: f64 = 0.7;
 const WARM_NEIGHBOURS: usize = 10;
 
 /// How the budget is spent.
-#[derive(Default)]
 struct Schedule {
     chains: Option<usize>,
     /// Share of the budget that the chains have together.
@@ -285,12 +284,8 @@ struct Search<'m> {
     round: Option<Round>,
     /// Stops around which to ruin; all, if there are none.
     focus: Vec<u32>,
-    /// Chains of annealing; `None`: as many as the budget is good for.
-    chains: Option<usize>,
     /// Whether only children are worked on.
     crosses: bool,
-    /// How much of the budget was spent when this stretch began.
-    begun: f64,
 }
 
 impl<'m> Search<'m> {
@@ -324,9 +319,7 @@ impl<'m> Search<'m> {
             pool: Vec::new(),
             round: None,
             focus,
-            chains: settings.chains,
             crosses: false,
-            begun: 0.0,
         }
     }
 
@@ -356,8 +349,8 @@ impl<'m> Search<'m> {
         let hot = cold.max(self.settings.hot * self.mean_arc);
         let hot = if self.warm { cold.max(hot / 10.0) } else { hot };
         let mut schedule = Schedule {
-            chains: self.chains,
-            share: if self.chains == Some(1) { 1.0 } else { CHAINS_SHARE },
+            chains: self.settings.chains,
+            share: if self.settings.chains == Some(1) { 1.0 } else { CHAINS_SHARE },
             crosses: self.crosses,
         };
         let mut temperature = hot;

@@ -28,3 +28,31 @@ impl Rng {
         ((self.next() >> 12) as f64 + 0.5) / (1_u64 << 52) as f64
     }
 }
+
+/// One position in so many is passed over.
+const BLINK: usize = 100;
+
+/// Positions that insertion passes over, on average one in a hundred, with one random number for each.
+#[derive(Debug)]
+pub(super) struct Blinks {
+    until_next: usize,
+}
+
+impl Default for Blinks {
+    fn default() -> Self {
+        Self { until_next: BLINK }
+    }
+}
+
+impl Blinks {
+    /// Whether to pass over this position.
+    #[inline]
+    pub(super) fn next(&mut self, rng: &mut Rng) -> bool {
+        self.until_next -= 1;
+        if self.until_next > 0 {
+            return false;
+        }
+        self.until_next = 1 + rng.below(2 * BLINK - 1);
+        true
+    }
+}

@@ -6,7 +6,7 @@
 
 mod drive;
 
-use super::rng::Rng;
+use super::rng::{Blinks, Rng};
 use super::{Outcome, Progress, Settings, Tick};
 use crate::plan::{Part, Plan, Route};
 use crate::problem::{NO_WAY, Problem};
@@ -18,9 +18,6 @@ const ASK: u64 = 8;
 
 /// Neighbours of a stop among whose routes its job is put back first.
 const NEAR: usize = 40;
-
-/// One position in so many is passed over.
-const BLINK: usize = 100;
 
 /// A route as it stands.
 #[derive(Clone)]
@@ -62,7 +59,7 @@ struct Search<'p> {
     /// By job: jobs near it, nearest first.
     near: Vec<Vec<u32>>,
     rng: Rng,
-    until_blink: usize,
+    blinks: Blinks,
     leaves: Vec<i64>,
     settings: &'p Settings,
     /// By job and version of a route; routes without a stop have versions by vehicle.
@@ -158,7 +155,7 @@ impl<'p> Search<'p> {
             near: near(&driver),
             penalty: Vec::new(),
             rng: Rng::new(settings.seed),
-            until_blink: BLINK,
+            blinks: Blinks::default(),
             leaves: Vec::new(),
             driver,
             problem,
@@ -410,41 +407,30 @@ impl<'p> Search<'p> {
         best: &mut Option<Place>,
     ) {
         let limit = best.as_ref().map_or(self.penalty[job], |b| b.added);
-        let is_known = match self.known.get(&(job, version)) {
+        let key = (job, version);
+        match self.known.get(&key) {
             Some(Known::NoneBelow(least)) if *least >= limit => return,
             Some(Known::Place { added, .. }) if *added >= limit => return,
-            known => matches!(known, Some(Known::Place { .. })),
-        };
-        if !is_known {
-            let mut found = best.as_ref().map(|b| Place { added: b.added, items: Vec::new(), ..*b });
-            self.try_tour(job, tour, route, before, false, &mut found);
-            let known = match found {
-                Some(Place { added, items, price, .. }) if added < limit => Known::Place { added, items, price },
-                _ => Known::NoneBelow(limit),
-            };
-            if self.known.len() >= MOST_KNOWN {
-                self.known.clear();
+            Some(Known::Place { .. }) => {}
+            Some(Known::NoneBelow(_)) | None => {
+                let mut found = best.as_ref().map(|b| Place { added: b.added, items: Vec::new(), ..*b });
+                self.try_tour(job, tour, route, before, false, &mut found);
+                if self.known.len() >= MOST_KNOWN {
+                    self.known.clear();
+                }
+                let Some(Place { added, items, price, .. }) = found.filter(|place| place.added < limit) else {
+                    self.known.insert(key, Known::NoneBelow(limit));
+                    return;
+                };
+                self.known.insert(key, Known::Place { added, items, price });
             }
-            self.known.insert((job, version), known);
         }
-        if !matches!(self.known.get(&(job, version)), Some(Known::Place { .. })) {
-            return;
-        }
-        if self.blinks() {
+        if self.blinks.next(&mut self.rng) {
             return self.try_tour(job, tour, route, before, true, best);
         }
-        if let Some(Known::Place { added, items, price }) = self.known.get(&(job, version)) {
+        if let Some(Known::Place { added, items, price }) = self.known.get(&key) {
             *best = Some(Place { added: *added, tour, vehicle: route.0, items: items.clone(), price: *price });
         }
-    }
-
-    fn blinks(&mut self) -> bool {
-        self.until_blink -= 1;
-        if self.until_blink > 0 {
-            return false;
-        }
-        self.until_blink = 1 + self.rng.below(2 * BLINK - 1);
-        true
     }
 
     /// All places of a job in a route, the nearest first; `passes_over` the first that would do.

@@ -6,7 +6,7 @@ mod pair;
 
 use super::model::{Model, NONE};
 use super::neighbours::{Near, Neighbours};
-use super::rng::Rng;
+use super::rng::{Blinks, Rng};
 use super::state::State;
 use added::{may_join, try_single};
 
@@ -15,9 +15,6 @@ pub(super) const NARROW: usize = 40;
 
 /// Up to this many jobs all positions of all routes are looked at; above, those beside neighbours.
 const EVERYWHERE_UP_TO: usize = 4_000;
-
-/// One position in so many is passed over.
-const BLINK: usize = 100;
 
 /// Where to put a job.
 #[derive(Clone, Copy, Debug)]
@@ -45,7 +42,7 @@ const MOST_KNOWN: usize = 6_000_000;
 /// What insertion needs to remember between calls.
 pub(super) struct Inserter {
     narrow: usize,
-    until_blink: usize,
+    blinks: Blinks,
     seen: Vec<u32>,
     met: Vec<u32>,
     now: u32,
@@ -66,7 +63,7 @@ impl Inserter {
         let (n_jobs, n_slots) = (state.model.jobs.len(), state.slots.len());
         Self {
             narrow,
-            until_blink: BLINK,
+            blinks: Blinks::default(),
             seen: vec![0; n_slots],
             met: vec![0; state.nodes.len()],
             now: 0,
@@ -86,17 +83,6 @@ impl Inserter {
         let n = self.width * state.model.jobs.len();
         self.known = vec![Known { cost: 0, version: u32::MAX, first: NONE }; n];
         self.known_second = if state.model.pairs { vec![NONE; n] } else { Vec::new() };
-    }
-
-    /// Whether to pass over this position; on average one in a hundred, with one random number for each.
-    #[inline]
-    fn blinks(&mut self, rng: &mut Rng) -> bool {
-        self.until_blink -= 1;
-        if self.until_blink > 0 {
-            return false;
-        }
-        self.until_blink = 1 + rng.below(2 * BLINK - 1);
-        true
     }
 
     /// The cheapest place of a job found, cheaper than not to serve it.
@@ -176,7 +162,7 @@ impl Inserter {
                 return;
             }
         }
-        if self.blinks(rng) {
+        if self.blinks.next(rng) {
             self.shunned = (place.first, place.second);
             self.scan(state, rng, job, route, true, best);
             self.shunned = (NONE, NONE);
@@ -229,7 +215,7 @@ impl Inserter {
                 && !Model::blocked(there)
                 && !Model::blocked(back)
                 && at != self.shunned.0
-                && !(blink && self.blinks(rng))
+                && !(blink && self.blinks.next(rng))
             {
                 *best = Place { cost, route, first: at, second: NONE };
             }
@@ -261,7 +247,7 @@ impl Inserter {
             }
             if let Some(place) = try_single(state, stop, at, next, route, (there, back), best.cost)
                 && at != self.shunned.0
-                && !(blink && self.blinks(rng))
+                && !(blink && self.blinks.next(rng))
             {
                 *best = place;
             }
@@ -348,7 +334,7 @@ impl Inserter {
         let there = state.toward(prev, stop);
         let back = model.distance(here, state.nodes[next as usize].location);
         if let Some(place) = try_single(state, stop, prev, next, route, (there, back), best.cost)
-            && !self.blinks(rng)
+            && !self.blinks.next(rng)
         {
             *best = place;
         }

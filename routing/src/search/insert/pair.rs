@@ -179,7 +179,7 @@ impl Inserter {
                 let place = Place { cost, route, first: from, second: last };
                 let judged = judge_pair(state, place, leave, ahead, (delivery, next), distance, joins);
                 if let Some(place) = judged.filter(|p| p.cost < best.cost)
-                    && !(blink && self.blinks(rng))
+                    && !(blink && self.blinks.next(rng))
                 {
                     *best = place;
                 }
