@@ -14,11 +14,11 @@ use bevy::window::{PresentMode, RequestRedraw, WindowResolution};
 use bevy::winit::{EventLoopProxyWrapper, UpdateMode, WinitSettings, WinitUserEvent};
 use bevy_egui::{EguiGlobalSettings, EguiPlugin, PrimaryEguiContext};
 
-use crate::ask::Asker;
+use crate::ask::{self, Asker};
 use crate::chart::{Chart, Settings};
 use crate::feed::{self, FeedEvent};
 use crate::material::ChartMaterial;
-use crate::past::PastAsker;
+use crate::past::{self, PastAsker};
 use crate::record::{Recorder, SharedRecorder};
 use crate::scene::plan::SitePlan;
 use crate::symbols::SymbolMaterial;
@@ -166,8 +166,8 @@ pub fn run_window(options: WindowOptions) -> std::io::Result<()> {
         proxy.send_event(WinitUserEvent::WakeUp).ok();
     };
     app.insert_resource(Inbox(Mutex::new(feed::start(&url, recorder, wake.clone())?)));
-    app.insert_resource(Asking(Mutex::new(Asker::start(&url, wake.clone())?)));
-    app.insert_resource(AskingPast(Mutex::new(PastAsker::start(&url, wake.clone())?)));
+    app.insert_resource(Asking(Mutex::new(ask::start(&url, wake.clone())?)));
+    app.insert_resource(AskingPast(Mutex::new(past::start(&url, wake.clone())?)));
     if let Some(after) = exit_after {
         app.insert_resource(Curtain { after, screenshot, taken: false }).add_systems(Update, close_in_time);
         // Nothing may happen in the window until then, and it must still wake up.

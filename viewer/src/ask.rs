@@ -1,7 +1,5 @@
 //! Asks the gateway what the desk wants to know, in a thread of its own.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-
 use firmware_schemas::api::what_if::{CaseRequest, WhatIfRequest};
 use firmware_schemas::api::{Acknowledgement, CommandRequest, Page, Problem};
 use firmware_schemas::quantity::Timestamp;
@@ -12,6 +10,7 @@ use serde::de::DeserializeOwned;
 use crate::desk::{Answer, Question};
 use crate::feed::agent;
 use crate::scene::plan::{PlanError, SitePlan};
+use crate::worker::Worker;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -49,41 +48,17 @@ const ANSWER_BYTES_MAX: u64 = 256 << 20;
 const DAYS: u32 = 91;
 const REPLICATIONS: u32 = 16;
 
-/// The other end of the thread.
-pub struct Asker {
-    questions: SyncSender<Question>,
-    answers: Receiver<(Question, Result<Answer, String>)>,
-}
+/// The thread that asks.
+pub type Asker = Worker<Question, (Question, Result<Answer, String>)>;
 
-impl Asker {
-    /// For the gateway at `url`. `wake` is called when there is an answer.
-    pub fn start(url: &str, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
-        let (questions, asked) = sync_channel::<Question>(QUESTIONS_MAX);
-        let (answered, answers) = sync_channel(QUESTIONS_MAX);
-        let url = url.trim_end_matches('/').to_owned();
-        let work = move || {
-            let agent = ureq::Agent::new_with_config(agent().config().clone());
-            while let Ok(question) = asked.recv() {
-                let answer = ask(&agent, &url, &question).map_err(|why| why.to_string());
-                if answered.send((question, answer)).is_err() {
-                    return;
-                }
-                wake();
-            }
-        };
-        std::thread::Builder::new().name("ask".to_owned()).spawn(work)?;
-        Ok(Self { questions, answers })
-    }
-
-    /// Asks. False when too much waits already.
-    pub fn ask(&self, question: Question) -> bool {
-        !matches!(self.questions.try_send(question), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
-    }
-
-    /// The next answer.
-    pub fn next(&self) -> Option<(Question, Result<Answer, String>)> {
-        self.answers.try_recv().ok()
-    }
+/// Begins to ask the gateway at `url`. `wake` is called when there is an answer.
+pub fn start(url: &str, wake: impl Fn() + Send + 'static) -> std::io::Result<Asker> {
+    let (agent, url) = (agent(), url.trim_end_matches('/').to_owned());
+    let answer = move |question: Question| {
+        let answer = ask(&agent, &url, &question).map_err(|why| why.to_string());
+        (question, answer)
+    };
+    Worker::start("ask", QUESTIONS_MAX, answer, wake)
 }
 
 /// The gateway's snapshot of a moment of the past, with stock position by position.

@@ -31,5 +31,6 @@ pub mod record;
 pub mod render;
 pub mod scene;
 mod symbols;
+pub mod worker;
 
 pub use chart::Settings;

@@ -1,7 +1,5 @@
 //! Asks the gateway for its past, in a thread of its own: how far back it reaches, and chapters of it.
 
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-
 use firmware_schemas::api::past::{ChangesView, PastView};
 use firmware_schemas::quantity::Timestamp;
 
@@ -9,6 +7,7 @@ use crate::ask::{AskError, get};
 use crate::feed::agent;
 use crate::scene::history::{Line, pack, write_line};
 use crate::scene::past::Chapter;
+use crate::worker::Worker;
 
 /// What can be asked of the past.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,47 +30,19 @@ pub enum PastAnswer {
 /// Questions that wait. The window asks for one chapter at a time.
 const QUESTIONS_MAX: usize = 4;
 
-/// The other end of the thread.
-pub struct PastAsker {
-    questions: SyncSender<PastQuestion>,
-    answers: Receiver<PastAnswer>,
-}
+/// The thread that asks.
+pub type PastAsker = Worker<PastQuestion, PastAnswer>;
 
-impl PastAsker {
-    /// For the gateway at `url`. `wake` is called when there is an answer.
-    pub fn start(url: &str, wake: impl Fn() + Send + 'static) -> std::io::Result<Self> {
-        let (questions, asked) = sync_channel::<PastQuestion>(QUESTIONS_MAX);
-        let (answered, answers) = sync_channel(QUESTIONS_MAX);
-        let url = url.trim_end_matches('/').to_owned();
-        let work = move || {
-            let agent = agent();
-            while let Ok(question) = asked.recv() {
-                let answer = match question {
-                    PastQuestion::Reach => PastAnswer::Reach(reach(&agent, &url).map_err(|why| why.to_string())),
-                    PastQuestion::Chapter(it, with_stock) => {
-                        let packed = chapter(&agent, &url, it, with_stock).map_err(|why| why.to_string());
-                        PastAnswer::Chapter(it, packed)
-                    }
-                };
-                if answered.send(answer).is_err() {
-                    return;
-                }
-                wake();
-            }
-        };
-        std::thread::Builder::new().name("past".to_owned()).spawn(work)?;
-        Ok(Self { questions, answers })
-    }
-
-    /// Asks. False when too much waits already.
-    pub fn ask(&self, question: PastQuestion) -> bool {
-        !matches!(self.questions.try_send(question), Err(TrySendError::Full(_) | TrySendError::Disconnected(_)))
-    }
-
-    /// The next answer.
-    pub fn next(&self) -> Option<PastAnswer> {
-        self.answers.try_recv().ok()
-    }
+/// Begins to ask the gateway at `url`. `wake` is called when there is an answer.
+pub fn start(url: &str, wake: impl Fn() + Send + 'static) -> std::io::Result<PastAsker> {
+    let (agent, url) = (agent(), url.trim_end_matches('/').to_owned());
+    let answer = move |question| match question {
+        PastQuestion::Reach => PastAnswer::Reach(reach(&agent, &url).map_err(|why| why.to_string())),
+        PastQuestion::Chapter(it, with_stock) => {
+            PastAnswer::Chapter(it, chapter(&agent, &url, it, with_stock).map_err(|why| why.to_string()))
+        }
+    };
+    Worker::start("past", QUESTIONS_MAX, answer, wake)
 }
 
 fn reach(agent: &ureq::Agent, url: &str) -> Result<Option<Timestamp>, AskError> {
