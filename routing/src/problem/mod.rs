@@ -9,7 +9,7 @@ mod travel;
 mod validate;
 
 pub use rules::{Break, Drive, JobRules, Reload, Rules, Soft, SpeedProfile, VehicleRules};
-pub(crate) use travel::length;
+pub(crate) use travel::straight;
 pub use travel::{MAX_COORDINATE, MAX_ENTRY, NO_WAY, Pace, Rounding, Travel};
 pub use validate::{MAX_AMOUNT, MAX_DIMENSIONS, MAX_TIME, MAX_UNIT_COST, Refusal, Whose};
 

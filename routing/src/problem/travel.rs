@@ -136,12 +136,16 @@ impl Travel {
     }
 }
 
-/// The square is a whole number below 2^50, so its root in a double lies on the right side of every half:
-/// the nearest square of a half differs by at least 1/4, which moves the root by more than its rounding.
-#[inline]
-pub(crate) fn length(a: [i64; 2], b: [i64; 2], rounding: Rounding) -> i64 {
+fn length(a: [i64; 2], b: [i64; 2], rounding: Rounding) -> i64 {
+    straight(a.map(|x| x as f64), b.map(|x| x as f64), rounding)
+}
+
+/// Between points of whole coordinates. The square is a whole number below 2^50, so its root in a double lies on the right
+/// side of every half: the nearest square of a half differs by at least 1/4, which moves the root by more than its rounding.
+#[inline(always)]
+pub(crate) fn straight(a: [f64; 2], b: [f64; 2], rounding: Rounding) -> i64 {
     let (dx, dy) = (a[0] - b[0], a[1] - b[1]);
-    let root = ((dx * dx + dy * dy) as f64).sqrt();
+    let root = (dx * dx + dy * dy).sqrt();
     match rounding {
         Rounding::Down => root as i64,
         Rounding::Nearest => (root + 0.5) as i64,

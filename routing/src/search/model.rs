@@ -1,7 +1,7 @@
 //! The problem as the search reads it: flat columns by stop, job and class of vehicles.
 
 use crate::plan::{Part, Visit};
-use crate::problem::length;
+use crate::problem::straight;
 use crate::problem::{NO_WAY, Problem, Rounding, Stop, Task, Terminal, Travel, Vehicle, Window};
 
 /// No stop, no route.
@@ -24,7 +24,7 @@ pub(super) enum Lengths {
     },
     /// Straight lines, worked out: their points stay in the first cache where a matrix does not in the second.
     Plane {
-        points: Vec<[i64; 2]>,
+        points: Vec<[f64; 2]>,
         rounding: Rounding,
     },
     Computed {
@@ -39,7 +39,8 @@ impl Lengths {
     fn new(travel: &Travel, duration: bool, open: bool) -> Self {
         let n = travel.n_locations();
         if let (Travel::Plane { points, rounding, .. }, false) = (travel, duration || open || n <= PLANE_MATRIX_MAX) {
-            return Self::Plane { points: points.clone(), rounding: *rounding };
+            let points = points.iter().map(|p| p.map(|x| x as f64)).collect();
+            return Self::Plane { points, rounding: *rounding };
         }
         let entry = |i, j| if duration { travel.duration(i, j) } else { travel.distance(i, j) };
         let short = |value: i64| if value == NO_WAY { BLOCKED } else { u32::try_from(value).unwrap_or(BLOCKED - 1) };
@@ -68,7 +69,7 @@ impl Lengths {
     pub(super) fn get(&self, from: u32, to: u32) -> i64 {
         match self {
             Self::Matrix { n, entries } => i64::from(entries[from as usize * n + to as usize]),
-            Self::Plane { points, rounding } => length(points[from as usize], points[to as usize], *rounding),
+            Self::Plane { points, rounding } => straight(points[from as usize], points[to as usize], *rounding),
             Self::Computed { travel, n, duration } => compute(travel, *n, *duration, from as usize, to as usize),
         }
     }
