@@ -201,6 +201,11 @@ impl Problem {
         if refusals.is_empty() { Ok(Self { spec }) } else { Err(refusals) }
     }
 
+    /// Of a problem that was checked, in another order.
+    pub(crate) fn of_checked(spec: Spec) -> Self {
+        Self { spec }
+    }
+
     /// Distances and durations.
     pub fn travel(&self) -> &Travel {
         &self.spec.travel

@@ -4,6 +4,7 @@
 
 use super::model::Model;
 use super::neighbours::Neighbours;
+use super::order::Ordered;
 use super::{Outcome, Progress, Search, Settings, Tick, driven};
 use crate::problem::Problem;
 
@@ -43,6 +44,8 @@ pub fn solve_on_islands(
         let best = outcomes.into_iter().flatten().min_by_key(|o| (cost(o), o.plan.unserved.len()));
         return Outcome { plan: best.map(|o| o.plan).unwrap_or_default(), iterations };
     }
+    let ordered = Ordered::new(problem);
+    let problem = &*ordered.problem;
     let model = Model::new(problem);
     let near = Neighbours::new(&model, problem);
     let mut islands: Vec<Search<'_>> = settings.iter().map(|s| Search::new(problem, &model, &near, s)).collect();
@@ -83,7 +86,7 @@ pub fn solve_on_islands(
     }
     let iterations = islands.iter().map(|s| s.iteration).sum();
     let best = islands.iter().min_by_key(|s| s.progress().best_cost);
-    Outcome { plan: best.map(Search::plan).unwrap_or_default(), iterations }
+    Outcome { plan: ordered.plan(best.map(Search::plan).unwrap_or_default()), iterations }
 }
 
 /// Does the work on each, on so many threads.

@@ -18,10 +18,12 @@ mod insert;
 mod islands;
 mod model;
 mod neighbours;
+mod order;
 mod rng;
 mod ruin;
 mod start;
 mod state;
+mod tails;
 #[cfg(test)]
 mod tests;
 
@@ -32,9 +34,11 @@ use insert::Inserter;
 pub use islands::solve_on_islands;
 use model::{Model, NONE};
 use neighbours::Neighbours;
+use order::Ordered;
 use rng::Rng;
 use ruin::{RuinSize, Ruiner};
 use state::State;
+use tails::Tails;
 
 /// Iterations between two questions to the caller.
 pub const TICK: u64 = 64;
@@ -119,11 +123,13 @@ pub fn solve(
     if problem.has_rules() {
         return driven::solve(problem, settings, tick, improved);
     }
+    let ordered = Ordered::new(problem);
+    let problem = &*ordered.problem;
     let model = Model::new(problem);
     let near = Neighbours::new(&model, problem);
     let mut search = Search::new(problem, &model, &near, settings);
-    search.run(tick, improved);
-    Outcome { plan: search.plan(), iterations: search.iteration }
+    search.run(tick, &mut |progress, plan| improved(progress, &|| ordered.plan(plan())));
+    Outcome { plan: ordered.plan(search.plan()), iterations: search.iteration }
 }
 
 /// The best plan: stops by slot, brought up to date by the slots that changed since it was the best.
@@ -230,6 +236,14 @@ const ROUND_LENGTH: u64 = 60;
 const WARM_FOCUS: f64 = 0.7;
 const WARM_NEIGHBOURS: usize = 10;
 
+/// How often tails are exchanged after a ruin: among vehicles that are alike, and otherwise.
+const TAILS_SHARE: f64 = 0.5;
+const TAILS_SHARE_OF_UNLIKE: f64 = 0.05;
+
+/// What an exchange of tails may cost, in the heat that accepts the whole step. Where time counts, putting back regains more.
+const TAILS_HEAT: f64 = 1.0;
+const TAILS_HEAT_TIMED: f64 = 4.0;
+
 /// How the budget is spent.
 struct Schedule {
     chains: Option<usize>,
@@ -270,6 +284,8 @@ struct Search<'m> {
     rng: Rng,
     inserter: Inserter,
     ruiner: Ruiner,
+    tails: Tails,
+    tails_share: f64,
     best: Best,
     iteration: u64,
     settings: &'m Settings,
@@ -303,6 +319,8 @@ impl<'m> Search<'m> {
         let best = Best::new(&state);
         Self {
             ruiner: Ruiner::default(),
+            tails: Tails::default(),
+            tails_share: tails_share(model),
             iteration: 0,
             waiting: Vec::new(),
             problem,
@@ -488,6 +506,11 @@ impl<'m> Search<'m> {
         };
         let size = RuinSize { stops: self.settings.ruin_stops, string: self.settings.ruin_string };
         self.ruiner.ruin(&mut self.state, self.near, &mut self.rng, size, seed);
+        if self.rng.unit() < self.tails_share {
+            let heat = if self.state.model.timed { TAILS_HEAT_TIMED } else { TAILS_HEAT };
+            let limit = -heat * temperature * libm::log(self.rng.unit());
+            self.tails.exchange(&mut self.state, &mut self.rng, &self.ruiner.gaps, limit);
+        }
         self.recreate();
         let limit = before as f64 - temperature * libm::log(self.rng.unit());
         if self.state.is_as_before() {
@@ -540,6 +563,19 @@ fn put(state: &mut State<'_>, near: &Neighbours, inserter: &mut Inserter, rng: &
     if !state.plain {
         let ok = state.update(place.route);
         debug_assert!(ok, "insertion of job {job} was judged feasible and is not");
+    }
+}
+
+/// How often tails are exchanged; never where shipments would come apart.
+fn tails_share(model: &Model) -> f64 {
+    let of = |k: usize| {
+        let v = &model.classes[k].vehicle;
+        (&v.capacity, v.fixed_cost, v.distance_cost, v.time_cost)
+    };
+    match (1..model.classes.len()).all(|k| of(k) == of(0)) {
+        _ if model.pairs => 0.0,
+        true => TAILS_SHARE,
+        false => TAILS_SHARE_OF_UNLIKE,
     }
 }
 

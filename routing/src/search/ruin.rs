@@ -5,6 +5,7 @@ use super::model::NONE;
 use super::neighbours::Neighbours;
 use super::rng::Rng;
 use super::state::State;
+use super::tails::Gap;
 
 /// How much is taken out.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,8 @@ pub(super) struct Ruiner {
     ruined: Vec<u32>,
     order: Vec<u32>,
     jobs: Vec<u32>,
+    /// Where strings were.
+    pub(super) gaps: Vec<Gap>,
 }
 
 impl Ruiner {
@@ -33,6 +36,7 @@ impl Ruiner {
         let most_strings = 4.0 * size.stops / (1.0 + longest) - 1.0;
         let n_strings = (1.0 + rng.unit() * most_strings.max(0.0)) as usize;
         self.ruined.clear();
+        self.gaps.clear();
         self.take(state, rng, seed, longest);
         for stop in near.of(seed).iter().map(|n| n.stop) {
             if self.ruined.len() >= n_strings || stop == NONE {
@@ -82,6 +86,8 @@ impl Ruiner {
             }
         }
         settle(state, route);
+        let before = if from == 0 { state.start(route) } else { self.order[from - 1] };
+        self.gaps.push((route, before));
     }
 }
 

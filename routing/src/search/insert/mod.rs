@@ -1,5 +1,5 @@
-//! Where a job that is not served costs least: greedy insertion with blinks over all positions, after Christiaens and
-//! Vanden Berghe (2020). The best place of a job in a route is remembered until the route changes.
+//! Where a job that is not served costs least: greedy insertion with blinks over all positions of the
+//! routes near by, after Christiaens and Vanden Berghe (2020). The best place of a job in a route is remembered until the route changes.
 
 mod added;
 mod pair;
@@ -13,7 +13,11 @@ use added::{may_join, try_single};
 /// Neighbours that are looked at first.
 pub(super) const NARROW: usize = 40;
 
-/// Up to this many jobs all positions of all routes are looked at; above, those beside neighbours.
+/// A stop goes back into routes that are changing or have one of so many of its nearest stops; into others if none of these
+/// can take it.
+const CLOSE: usize = 15;
+
+/// Up to this many jobs all positions of such routes are looked at; above, those beside neighbours.
 const EVERYWHERE_UP_TO: usize = 4_000;
 
 /// Where to put a job.
@@ -90,7 +94,7 @@ impl Inserter {
         let data = state.model.jobs[job as usize];
         let mut best = Place { cost: data.penalty, route: NONE, first: NONE, second: NONE };
         if self.width > 0 {
-            self.everywhere(state, rng, job, &mut best);
+            self.everywhere(state, near, rng, job, &mut best);
         } else if data.second == NONE {
             best = self.single(state, near, rng, data.first, best);
         } else {
@@ -106,14 +110,27 @@ impl Inserter {
         (best.route != NONE).then_some(best)
     }
 
-    /// All positions of all routes. Routes that changed since the mark are driven along; of the others the best
-    /// place is remembered until they change.
-    fn everywhere(&mut self, state: &State<'_>, rng: &mut Rng, job: u32, best: &mut Place) {
+    /// All positions of routes that are near, or of all if none of them has room. Routes that changed since the mark are
+    /// driven along; of the others the best place is remembered until they change.
+    fn everywhere(&mut self, state: &State<'_>, near: &Neighbours, rng: &mut Rng, job: u32, best: &mut Place) {
         let stop = state.model.jobs[job as usize].first;
         for &route in &state.touched {
             if state.slots[route as usize].n_stops > 0 && may_join(state, route, stop) {
                 self.scan(state, rng, job, route, true, best);
             }
+        }
+        self.now = self.now.wrapping_add(1);
+        for other in near.of(stop).iter().take(CLOSE).map(|n| n.stop).take_while(|&other| other != NONE) {
+            let route = state.nodes[other as usize].route;
+            if route == NONE || std::mem::replace(&mut self.seen[route as usize], self.now) == self.now {
+                continue;
+            }
+            if !state.is_touched(route) && may_join(state, route, stop) {
+                self.recall(state, rng, job, route, best);
+            }
+        }
+        if best.route != NONE {
+            return;
         }
         if let Some(capacity) = state.model.one_capacity {
             let most = capacity - state.model.carried[stop as usize];
@@ -225,8 +242,34 @@ impl Inserter {
     }
 
     fn scan_single(&mut self, state: &State<'_>, rng: &mut Rng, stop: u32, route: u32, blink: bool, best: &mut Place) {
-        let model = state.model;
         let here = state.nodes[stop as usize].location;
+        match state.model.row(here) {
+            Some(row) if state.model.symmetric => {
+                let length = |to: u32| i64::from(row[to as usize]);
+                self.scan_timed(state, rng, stop, route, blink, best, length, length);
+            }
+            _ => {
+                let model = state.model;
+                let from = |at| if model.symmetric { model.distance(here, at) } else { model.distance(at, here) };
+                self.scan_timed(state, rng, stop, route, blink, best, from, |to| model.distance(here, to));
+            }
+        }
+    }
+
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "one body for lengths that are looked up and worked out")]
+    fn scan_timed(
+        &mut self,
+        state: &State<'_>,
+        rng: &mut Rng,
+        stop: u32,
+        route: u32,
+        blink: bool,
+        best: &mut Place,
+        from: impl Fn(u32) -> i64,
+        to: impl Fn(u32) -> i64,
+    ) {
+        let model = state.model;
         let (open, close) = (model.stops[stop as usize].open, model.stops[stop as usize].close);
         let end = state.end(route);
         let mut at = state.start(route);
@@ -237,10 +280,11 @@ impl Inserter {
                 at = state.nodes[at as usize].next;
             }
         }
-        let mut there = state.toward(at, stop);
+        let mut there = from(state.nodes[at as usize].location);
         while at != end {
             let next = state.nodes[at as usize].next;
-            let back = model.distance(here, state.nodes[next as usize].location);
+            let location = state.nodes[next as usize].location;
+            let back = to(location);
             // Whoever comes later is too late as well.
             if model.timed && state.nodes[at as usize].leave > close {
                 return;
@@ -251,7 +295,7 @@ impl Inserter {
             {
                 *best = place;
             }
-            there = if model.symmetric { back } else { model.distance(state.nodes[next as usize].location, here) };
+            there = if model.symmetric { back } else { from(location) };
             at = next;
         }
     }
