@@ -81,6 +81,8 @@ pub(crate) struct Inside {
     pub(crate) view: Option<PlanView>,
     /// What is pointed at.
     pub(crate) slot: Option<usize>,
+    /// On which sides the names of vehicles are.
+    pub(crate) sides: BTreeMap<ItemId, u8>,
 }
 
 /// A what-if, from choosing to comparing.
@@ -681,7 +683,7 @@ impl Chart {
                 if self.wants_stock() {
                     self.desk.want(Question::Stock(site), STOCK_EVERY, self.elapsed);
                 }
-                self.inside = Some(Inside { plan, view: None, slot: None });
+                self.inside = Some(Inside { plan, view: None, slot: None, sides: BTreeMap::new() });
             }
             _ => {
                 let why = self.words.pick("nothing is kept here, so there is no inside", "此处不存货，没有内部视图");
@@ -719,7 +721,7 @@ impl Chart {
                     && inside.plan.site == *site
                     && inside.plan.generated
                 {
-                    *inside = Inside { plan: (**plan).clone(), view: None, slot: None };
+                    *inside = Inside { plan: (**plan).clone(), view: None, slot: None, sides: BTreeMap::new() };
                 }
             }
             (Question::Decide(_, approve), Ok(_)) => {

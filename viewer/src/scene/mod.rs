@@ -4,7 +4,7 @@
 //! Snapshot, Delta ─▶ Known ─┬▶ network, overlay ─▶ lines, areas ─▶ mesh (triangles)
 //!        │                  ├▶ sites, fleet      ─▶ pool (records that move by themselves)
 //!        ▼                  ├▶ labels            ─▶ names on the chart
-//! history, past ─▶ Known then ├▶ plan              ─▶ the inside of a warehouse
+//! history, past ─▶ Known then ├▶ plan, hall        ─▶ the inside of a warehouse
 //!                           └▶ facts, inspect, series, what_if ─▶ panels
 //! ```
 
@@ -12,6 +12,7 @@ pub mod chart;
 pub mod clock;
 pub mod facts;
 pub mod fleet;
+pub mod hall;
 pub mod history;
 pub mod inspect;
 pub mod keys;
