@@ -31,6 +31,7 @@ pub mod record;
 pub mod render;
 pub mod scene;
 mod symbols;
+mod what_if;
 pub mod worker;
 
 pub use chart::Settings;

@@ -169,6 +169,9 @@ struct RenderArgs {
     /// How: ghost, side-by-side or differences.
     #[arg(long, default_value = "ghost", value_parser = parse_compare)]
     compare: Compare,
+    /// The clock of the what-if, in days from its beginning.
+    #[arg(long, value_name = "DAYS", default_value_t = 0.0)]
+    what_if_day: f64,
     /// Lay a list over it: help, alerts, proposals or what-if.
     #[arg(long, value_parser = parse_over)]
     over: Option<Over>,
@@ -328,7 +331,7 @@ fn print_figure(figure: &Value, json: bool) {
 }
 
 fn draw_picture(args: RenderArgs) -> anyhow::Result<()> {
-    let RenderArgs { url, snapshot, recording, at, common, view, what_if, compare, over, out } = args;
+    let RenderArgs { url, snapshot, recording, at, common, view, what_if, compare, what_if_day, over, out } = args;
     let from_gateway = snapshot.is_none() && recording.is_none();
     let of_past = from_gateway && at.is_some();
     let (snapshot, link) = match (snapshot, recording, at) {
@@ -366,7 +369,21 @@ fn draw_picture(args: RenderArgs) -> anyhow::Result<()> {
     };
     let over = over.unwrap_or_default();
     let url = from_gateway.then_some(url);
-    let options = RenderOptions { size, settings, select, look_at, link, inside, plans, what_if, over, of_past, url };
+    let options = RenderOptions {
+        size,
+        settings,
+        select,
+        look_at,
+        link,
+        inside,
+        plans,
+        what_if,
+        movements: None,
+        what_if_day,
+        over,
+        of_past,
+        url,
+    };
     let picture = render(snapshot, options)?;
     picture.image.save(&out).with_context(|| format!("saving {}", out.display()))?;
     println!("{}", out.display());

@@ -5,7 +5,7 @@
 //!        │                  ├▶ sites, fleet      ─▶ pool (records that move by themselves)
 //!        ▼                  ├▶ labels            ─▶ names on the chart
 //! history, past ─▶ Known then ├▶ plan, hall        ─▶ the inside of a warehouse
-//!                           └▶ facts, inspect, series, what_if ─▶ panels
+//!                           └▶ facts, inspect, series, what_if ─▶ panels; movements ─▶ mesh
 //! ```
 
 pub mod chart;
@@ -21,6 +21,7 @@ pub mod labels;
 pub mod mark;
 pub mod mesh;
 pub mod motion;
+pub mod movements;
 pub mod network;
 pub mod overlay;
 pub mod past;
