@@ -23,6 +23,7 @@ pub mod desk;
 pub mod feed;
 pub mod land;
 mod layers;
+pub mod look_back;
 mod material;
 pub mod palette;
 mod panel;

@@ -17,6 +17,7 @@ use viewer::ask::{ask_once, snapshot_at};
 use viewer::bench::{Part, START_SECS_MAX, Scale};
 use viewer::desk::{Answer, Question};
 use viewer::feed::fetch_snapshot;
+use viewer::look_back::look_back;
 use viewer::palette::Theme;
 use viewer::record::read_recording;
 use viewer::render::{LookAt, Over, RenderOptions, render};
@@ -49,8 +50,14 @@ enum Command {
 #[derive(clap::Args)]
 struct BenchArgs {
     /// A snapshot of the demo network, as `GET /v1/snapshot` gives it.
-    #[arg(long, value_name = "FILE")]
-    snapshot: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "past")]
+    snapshot: Option<PathBuf>,
+    /// Measure only how long looks back take, at the gateway with this URL.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["snapshot", "only"])]
+    past: Option<String>,
+    /// So many looks back.
+    #[arg(long, default_value_t = 9)]
+    moments: u32,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -275,7 +282,14 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn measure(args: BenchArgs) -> anyhow::Result<()> {
-    let BenchArgs { snapshot, json, vehicles, frames, only } = args;
+    let BenchArgs { snapshot, past, moments, json, vehicles, frames, only } = args;
+    if let Some(url) = past {
+        for figure in look_back(&url, moments).with_context(|| format!("looking back at {url}"))? {
+            print_figure(&serde_json::to_value(&figure)?, json);
+        }
+        return Ok(());
+    }
+    let snapshot = snapshot.context("--snapshot FILE")?;
     let Some(part) = only else { return measure_all(&snapshot, json, vehicles, frames) };
     let text = std::fs::read(&snapshot).with_context(|| format!("reading {}", snapshot.display()))?;
     let demo = serde_json::from_slice(&text).with_context(|| format!("{} is not a snapshot", snapshot.display()))?;
