@@ -247,7 +247,9 @@ fn close_in_time(
 }
 
 fn tell_time(time: Res<Time<Real>>, mut chart: ResMut<Chart>) {
+    let by = time.elapsed().saturating_sub(chart.elapsed);
     chart.elapsed = time.elapsed();
+    chart.what_if.advance(by);
 }
 
 /// At most so many events in one frame, so that a flood does not hold up drawing.

@@ -140,6 +140,12 @@ fn ask(agent: &ureq::Agent, url: &str, question: &Question) -> Result<Answer, As
         }
         Question::Progress(id) => Answer::Operation(Box::new(parse(get(format!("/v1/operations/{id}"))?)?)),
         Question::Outcome(id) => Answer::Outcome(Box::new(parse(get(format!("/v1/what-if/{id}?by=site"))?)?)),
+        Question::Movements(id) => match get(format!("/v1/what-if/{id}/movements")) {
+            Ok(movements) => Answer::Movements(Some(Box::new(parse(movements)?))),
+            // It is of before they were kept, or the gateway is too old to know what they are.
+            Err(AskError::Refused { .. }) => Answer::Movements(None),
+            Err(why) => return Err(why),
+        },
         Question::Weeks(id) => Answer::Weeks(Box::new(parse(get(format!("/v1/what-if/{id}/series"))?)?)),
     })
 }

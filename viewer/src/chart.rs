@@ -23,12 +23,14 @@ use crate::scene::history::Player;
 use crate::scene::keys::Act;
 use crate::scene::labels::{Gathering, Label};
 use crate::scene::mark::ItemId;
+use crate::scene::movements::Movements;
 use crate::scene::overlay::Heat;
 use crate::scene::past::{Chapters, Grain};
 use crate::scene::plan::{PlanView, SitePlan};
 use crate::scene::sites::Sites;
-use crate::scene::what_if::{Compare, Effect};
+use crate::scene::what_if::Compare;
 use crate::scene::{Known, Language, Layers, Link, Look, Units, View, Words, network};
+use crate::what_if::WhatIf;
 
 /// How everything is shown at first.
 #[derive(Clone, Debug)]
@@ -81,21 +83,8 @@ pub(crate) struct Inside {
     pub(crate) view: Option<PlanView>,
     /// What is pointed at.
     pub(crate) slot: Option<usize>,
-}
-
-/// A what-if, from choosing to comparing.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct WhatIf {
-    /// The panel is open.
-    pub(crate) shown: bool,
-    /// The run that is under way or was last, and its scenario.
-    pub(crate) run: Option<(String, String)>,
-    /// How it is laid over what is.
-    pub(crate) compare: Compare,
-    /// What it does to sites.
-    pub(crate) effects: BTreeMap<SiteId, Effect>,
-    /// Counts up when effects change.
-    pub(crate) revision: u64,
+    /// On which sides the names of vehicles are.
+    pub(crate) sides: BTreeMap<ItemId, u8>,
 }
 
 /// Everything that the systems share.
@@ -577,6 +566,8 @@ impl Chart {
             }
             Act::Help => self.help_shown = !self.help_shown,
             Act::Enter => self.enter(),
+            Act::RunFuture => self.what_if.run_or_stop(),
+            Act::StepFuture(days) => self.what_if.set_day(self.what_if.day + f64::from(days)),
             Act::WhatIf => self.what_if.shown = !self.what_if.shown,
             Act::Compare => {
                 self.what_if.compare = self.what_if.compare.next();
@@ -681,7 +672,7 @@ impl Chart {
                 if self.wants_stock() {
                     self.desk.want(Question::Stock(site), STOCK_EVERY, self.elapsed);
                 }
-                self.inside = Some(Inside { plan, view: None, slot: None });
+                self.inside = Some(Inside { plan, view: None, slot: None, sides: BTreeMap::new() });
             }
             _ => {
                 let why = self.words.pick("nothing is kept here, so there is no inside", "此处不存货，没有内部视图");
@@ -719,7 +710,7 @@ impl Chart {
                     && inside.plan.site == *site
                     && inside.plan.generated
                 {
-                    *inside = Inside { plan: (**plan).clone(), view: None, slot: None };
+                    *inside = Inside { plan: (**plan).clone(), view: None, slot: None, sides: BTreeMap::new() };
                 }
             }
             (Question::Decide(_, approve), Ok(_)) => {
@@ -744,6 +735,10 @@ impl Chart {
                     self.what_if.compare = Compare::Ghost;
                 }
             }
+            (Question::Movements(_), Ok(Answer::Movements(Some(movements)))) => match Movements::of(movements) {
+                Ok(movements) => self.what_if.take_movements(movements),
+                Err(why) => self.say(why.to_string()),
+            },
             // What nobody did is no news: the panel that asked for it shows what it has.
             (Question::Forecast(..) | Question::Series { .. } | Question::Stock(_), Err(_)) => {}
             (_, Err(why)) => self.say(why.clone()),
@@ -757,9 +752,7 @@ impl Chart {
         let seq = self.known.seq;
         let key = format!("viewer-{scenario}-{seq}-{}", self.elapsed.as_millis());
         let key: String = key.chars().filter(|c| c.is_ascii_alphanumeric() || *c == '-').take(64).collect();
-        self.what_if.run = Some((key.clone(), scenario.to_owned()));
-        self.what_if.effects.clear();
-        self.what_if.revision += 1;
+        self.what_if.begin(key.clone(), scenario);
         self.desk.ask(Question::Run(scenario.to_owned(), key), self.elapsed);
     }
 
@@ -783,7 +776,8 @@ impl Chart {
 
     /// Whether something on the chart moves by itself, so that it must be drawn again soon.
     pub(crate) fn animates(&self) -> bool {
-        !self.still && self.timeline.runs() && (self.fleet.moves() || !self.timeline.is_live())
+        let future = self.what_if.runs && self.what_if.moves();
+        !self.still && (future || self.timeline.runs() && (self.fleet.moves() || !self.timeline.is_live()))
     }
 
     /// What a click on the chart means.

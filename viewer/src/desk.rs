@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use firmware_schemas::api::order::OrderView;
 use firmware_schemas::api::supply::{ForecastView, ProposalView};
-use firmware_schemas::api::what_if::{OperationView, ScenarioView, WhatIfResult, WhatIfSeries};
+use firmware_schemas::api::what_if::{OperationView, ScenarioView, WhatIfMovements, WhatIfResult, WhatIfSeries};
 use firmware_schemas::api::{CommandView, MetricBuckets};
 use firmware_schemas::command::Action;
 use firmware_schemas::fact::AlertId;
@@ -56,6 +56,8 @@ pub enum Question {
     Outcome(String),
     /// What came out, week by week.
     Weeks(String),
+    /// What moves in one replication of it.
+    Movements(String),
 }
 
 /// What came back.
@@ -87,6 +89,8 @@ pub enum Answer {
     Outcome(Box<WhatIfResult>),
     /// Its weeks.
     Weeks(Box<WhatIfSeries>),
+    /// What moves in it; `None` where the gateway kept nothing of that.
+    Movements(Option<Box<WhatIfMovements>>),
 }
 
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! The map: Natural Earth's coasts at 1:110 million and 1:50 million, borders, cities, and lakes from a file.
+//! The map: Natural Earth's coasts at 1:110 million and 1:50 million, lakes and borders, and cities.
 
 use std::sync::{Arc, OnceLock};
 
@@ -9,6 +9,7 @@ use crate::scene::{ChartPoint, Detail};
 
 const LAND_110M: &str = include_str!("../assets/land_110m.geojson");
 const LAND_50M: &str = include_str!("../assets/land_50m.geojson");
+const LAKES_50M: &str = include_str!("../assets/lakes_50m.geojson");
 const BORDERS_50M: &str = include_str!("../assets/borders_50m.geojson");
 const CITIES: &str = include_str!("../assets/cities.csv");
 
@@ -19,14 +20,6 @@ pub enum LandError {
     /// Not JSON.
     #[error("not JSON: {0}")]
     Json(#[from] serde_json::Error),
-    /// The file with lakes cannot be read.
-    #[error("{file}: {why}")]
-    File {
-        /// Which.
-        file: String,
-        /// Why.
-        why: std::io::Error,
-    },
     /// Not a collection of polygons.
     #[error("feature {at}: {why}")]
     Feature {
@@ -87,10 +80,11 @@ pub fn land(detail: Detail, colour: Rgba) -> Result<Triangles, &'static LandErro
 pub(crate) fn read_ahead(in_window: bool) {
     let read = move || {
         let world = land_areas(Detail::World);
+        let lakes = lake_areas();
         let borders = border_lines();
         let n_cities = cities().len();
         let region = in_window.then(|| land_areas(Detail::Region));
-        let broken = world.err().or(borders.err()).or(region.and_then(Result::err));
+        let broken = world.err().or(lakes.err()).or(borders.err()).or(region.and_then(Result::err));
         if let Some(why) = broken {
             bevy::log::error!("the map of {n_cities} cities is broken: {why}");
         }
@@ -99,19 +93,14 @@ pub(crate) fn read_ahead(in_window: bool) {
     std::thread::Builder::new().name("map".to_owned()).spawn(read).ok();
 }
 
-/// The GeoJSON file with lakes, which are not built in.
-pub const LAKES_FILE: &str = "PORTOLAN_LAKES";
-
-/// Lakes from the file that [`LAKES_FILE`] names; none without it.
-pub fn lakes(colour: Rgba) -> Result<Triangles, &'static LandError> {
+fn lake_areas() -> Result<&'static Areas, &'static LandError> {
     static LAKES: OnceLock<Result<Areas, LandError>> = OnceLock::new();
-    let Some(file) = std::env::var_os(LAKES_FILE) else { return Ok(Triangles::default()) };
-    let read = || {
-        let text = std::fs::read_to_string(&file)
-            .map_err(|why| LandError::File { file: file.to_string_lossy().into_owned(), why })?;
-        areas(&text)
-    };
-    Ok(LAKES.get_or_init(read).as_ref()?.coloured(colour))
+    kept(&LAKES, LAKES_50M)
+}
+
+/// The large lakes.
+pub fn lakes(colour: Rgba) -> Result<Triangles, &'static LandError> {
+    Ok(lake_areas()?.coloured(colour))
 }
 
 /// Borders on land, as they are in fact; whoever must show others switches them off.
@@ -158,6 +147,8 @@ fn lines(geojson: &str) -> Result<Lines, LandError> {
 pub struct City {
     /// In English, or its own language in Latin letters.
     pub name: String,
+    /// In simplified Chinese, where that is known.
+    pub name_zh: Option<String>,
     /// Where.
     pub at: ChartPoint,
     /// The smaller, the greater the city: 0 to 6.
@@ -170,16 +161,17 @@ pub fn cities() -> &'static [City] {
     CITIES_READ.get_or_init(|| CITIES.lines().skip(1).filter_map(city).collect())
 }
 
-/// A line of the table: name, latitude, longitude, rank. Only a name may stand in quotes.
+/// A line of the table: name, latitude, longitude, rank, Chinese name or nothing. Only a name may stand in quotes.
 fn city(line: &str) -> Option<City> {
     let (name, rest) = match line.strip_prefix('"') {
         Some(quoted) => quoted.split_once("\",")?,
         None => line.split_once(',')?,
     };
     let fields: Vec<&str> = rest.split(',').collect();
-    let [lat, lon, rank] = fields[..] else { return None };
+    let [lat, lon, rank, zh] = fields[..] else { return None };
     Some(City {
         name: name.to_owned(),
+        name_zh: (!zh.is_empty()).then(|| zh.to_owned()),
         at: ChartPoint::from_degrees(lat.parse().ok()?, lon.parse().ok()?),
         rank: rank.parse().ok()?,
     })
@@ -278,16 +270,8 @@ mod tests {
     }
 
     #[test]
-    #[expect(clippy::print_stderr, reason = "a skipped test must be seen")]
     fn lakes_are_where_lakes_are() {
-        let file = "data/basemap/extra-naturalearth/lakes_50m.geojson";
-        let beside = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared").into();
-        let root = std::env::var_os("PORTOLAN_SHARED").map_or(beside, std::path::PathBuf::from);
-        let Ok(text) = std::fs::read_to_string(root.join(file)) else {
-            eprintln!("SKIPPED lakes_are_where_lakes_are: no {file} (name its parent with PORTOLAN_SHARED)");
-            return;
-        };
-        let lakes = triangles(&text, Theme::DARK.water).unwrap();
+        let lakes = lakes(Theme::DARK.water).unwrap();
         for (name, lat, lon) in [("Baikal", 53.5, 108.2), ("Victoria", -1.0, 33.0), ("Superior", 47.6, -87.5)] {
             assert!(covers(&lakes, lat, lon), "{name}");
         }
@@ -309,6 +293,16 @@ mod tests {
         assert!(cities().windows(2).all(|pair| pair[0].rank <= pair[1].rank));
         let shanghai = cities().iter().find(|city| city.name == "Shanghai").unwrap();
         assert!((shanghai.at.lat() - 31.2).abs() < 0.3, "{shanghai:?}");
+    }
+
+    #[test]
+    fn great_cities_have_chinese_names() {
+        assert_eq!(cities().iter().filter(|city| city.name_zh.is_some()).count(), 684);
+        let zh = |name: &str| cities().iter().find(|city| city.name == name).and_then(|city| city.name_zh.as_deref());
+        for (name, expected) in [("Guangzhou", "广州"), ("London", "伦敦"), ("Tokyo", "东京"), ("Kyiv", "基辅")]
+        {
+            assert_eq!(zh(name), Some(expected));
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::scene::mesh::Triangles;
 use crate::scene::network::LanePath;
 use crate::scene::overlay::{self, Heat};
 use crate::scene::what_if::{self, Compare};
-use crate::scene::{Detail, Layers as Switches, Look, network};
+use crate::scene::{Detail, Layers as Switches, Look, movements, network};
 use crate::symbols::{SymbolFrame, SymbolMaterial, Table};
 
 /// What lies under what.
@@ -33,10 +33,11 @@ pub(crate) enum Layer {
     Clusters,
     Stock,
     Ghost,
+    Future,
 }
 
 /// How many there are.
-const N_LAYERS: usize = 10;
+const N_LAYERS: usize = 11;
 
 impl Layer {
     const ALL: [Self; N_LAYERS] = [
@@ -50,6 +51,7 @@ impl Layer {
         Self::Clusters,
         Self::Stock,
         Self::Ghost,
+        Self::Future,
     ];
 
     fn is_on(self, chart: &Chart) -> bool {
@@ -62,6 +64,7 @@ impl Layer {
             Self::Clusters => chart.layers.on(Switches::SITES) && chart.layers.on(Switches::CLUSTERS),
             Self::Stock => chart.layers.on(Switches::STOCK) && chart.layers.on(Switches::SITES),
             Self::Ghost => matches!(chart.what_if.compare, Compare::Ghost | Compare::Differences),
+            Self::Future => chart.what_if.moves(),
         }
     }
 }
@@ -203,6 +206,15 @@ pub(crate) fn draw(
             Layer::Clusters => (epochs.alerts + epochs.sites, chart.sites.revision() as i64, None, false),
             Layer::Stock => (epochs.stock, chart.sites.revision() as i64, None, true),
             Layer::Ghost => (chart.what_if.revision, chart.what_if.compare as i64, None, false),
+            // Flows change from day to day, vehicles from frame to frame.
+            Layer::Future => {
+                let day = match chart.what_if.compare {
+                    Compare::Differences => chart.what_if.day.floor() * 1e6,
+                    _ => chart.what_if.day * 1e6,
+                };
+                let which = (chart.what_if.revision << 2) + chart.what_if.compare as u64;
+                ((epochs.lanes << 32) + which, day as i64, None, false)
+            }
         };
         // The others are the same at every zoom.
         let detail = if matches!(layer, Layer::Land | Layer::Stock | Layer::Ghost) { detail } else { Detail::Region };
@@ -232,6 +244,10 @@ pub(crate) fn draw(
             continue; // one is under way, and what changed since then comes after it
         }
         layers.drawn[nth] = drawn;
+        if layer == Layer::Future {
+            layers.put(layer, made(future(chart, &look)), &mut meshes);
+            continue;
+        }
         if matches!(layer, Layer::Lanes | Layer::Flows) {
             let paths = paths(chart, layer, &look);
             let n_points: usize = paths.iter().map(|path| path.points.len()).sum();
@@ -310,6 +326,26 @@ fn paths(chart: &mut Chart, layer: Layer, look: &Look) -> Vec<LanePath> {
     paths
 }
 
+/// What moves in the possible future, or how its flows differ.
+fn future(chart: &mut Chart, look: &Look) -> Triangles {
+    let mut triangles = Triangles::default();
+    let mut lines = std::mem::take(&mut chart.lines);
+    if let Some(movements) = &chart.what_if.movements {
+        let (known, day) = (chart.shown(), chart.what_if.day);
+        match chart.what_if.compare {
+            Compare::Off => {}
+            Compare::Ghost => triangles = movements::vehicles(movements, (1, day, false), known, &mut lines, look),
+            Compare::SideBySide => triangles = movements::vehicles(movements, (1, day, true), known, &mut lines, look),
+            Compare::Differences => {
+                let paths = movements::flow_differences(movements, (1, day.floor()), known, &mut lines, look);
+                paths.iter().for_each(|path| triangles.line(path));
+            }
+        }
+    }
+    chart.lines = lines;
+    triangles
+}
+
 fn moving(chart: &Chart, layer: Layer, look: &Look, detail: Detail) -> Triangles {
     let mut triangles = Triangles::default();
     let Some(now) = chart.now() else { return triangles };
@@ -345,7 +381,7 @@ fn moving(chart: &Chart, layer: Layer, look: &Look, detail: Detail) -> Triangles
                 _ => what_if::ghosts(known, effects, look, detail),
             };
         }
-        Layer::Land | Layer::Lakes | Layer::Borders | Layer::Lanes | Layer::Flows => {}
+        Layer::Land | Layer::Lakes | Layer::Borders | Layer::Lanes | Layer::Flows | Layer::Future => {}
     }
     triangles
 }

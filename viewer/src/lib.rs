@@ -23,6 +23,7 @@ pub mod desk;
 pub mod feed;
 pub mod land;
 mod layers;
+pub mod look_back;
 mod material;
 pub mod palette;
 mod panel;
@@ -31,6 +32,7 @@ pub mod record;
 pub mod render;
 pub mod scene;
 mod symbols;
+mod what_if;
 pub mod worker;
 
 pub use chart::Settings;

@@ -17,6 +17,7 @@ use viewer::ask::{ask_once, snapshot_at};
 use viewer::bench::{Part, START_SECS_MAX, Scale};
 use viewer::desk::{Answer, Question};
 use viewer::feed::fetch_snapshot;
+use viewer::look_back::look_back;
 use viewer::palette::Theme;
 use viewer::record::read_recording;
 use viewer::render::{LookAt, Over, RenderOptions, render};
@@ -49,8 +50,14 @@ enum Command {
 #[derive(clap::Args)]
 struct BenchArgs {
     /// A snapshot of the demo network, as `GET /v1/snapshot` gives it.
-    #[arg(long, value_name = "FILE")]
-    snapshot: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "past")]
+    snapshot: Option<PathBuf>,
+    /// Measure only how long looks back take, at the gateway with this URL.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["snapshot", "only"])]
+    past: Option<String>,
+    /// So many looks back.
+    #[arg(long, default_value_t = 9)]
+    moments: u32,
     /// One JSON object a line.
     #[arg(long)]
     json: bool,
@@ -169,6 +176,9 @@ struct RenderArgs {
     /// How: ghost, side-by-side or differences.
     #[arg(long, default_value = "ghost", value_parser = parse_compare)]
     compare: Compare,
+    /// The clock of the what-if, in days from its beginning.
+    #[arg(long, value_name = "DAYS", default_value_t = 0.0)]
+    what_if_day: f64,
     /// Lay a list over it: help, alerts, proposals or what-if.
     #[arg(long, value_parser = parse_over)]
     over: Option<Over>,
@@ -272,7 +282,14 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn measure(args: BenchArgs) -> anyhow::Result<()> {
-    let BenchArgs { snapshot, json, vehicles, frames, only } = args;
+    let BenchArgs { snapshot, past, moments, json, vehicles, frames, only } = args;
+    if let Some(url) = past {
+        for figure in look_back(&url, moments).with_context(|| format!("looking back at {url}"))? {
+            print_figure(&serde_json::to_value(&figure)?, json);
+        }
+        return Ok(());
+    }
+    let snapshot = snapshot.context("--snapshot FILE")?;
     let Some(part) = only else { return measure_all(&snapshot, json, vehicles, frames) };
     let text = std::fs::read(&snapshot).with_context(|| format!("reading {}", snapshot.display()))?;
     let demo = serde_json::from_slice(&text).with_context(|| format!("{} is not a snapshot", snapshot.display()))?;
@@ -328,7 +345,7 @@ fn print_figure(figure: &Value, json: bool) {
 }
 
 fn draw_picture(args: RenderArgs) -> anyhow::Result<()> {
-    let RenderArgs { url, snapshot, recording, at, common, view, what_if, compare, over, out } = args;
+    let RenderArgs { url, snapshot, recording, at, common, view, what_if, compare, what_if_day, over, out } = args;
     let from_gateway = snapshot.is_none() && recording.is_none();
     let of_past = from_gateway && at.is_some();
     let (snapshot, link) = match (snapshot, recording, at) {
@@ -366,7 +383,21 @@ fn draw_picture(args: RenderArgs) -> anyhow::Result<()> {
     };
     let over = over.unwrap_or_default();
     let url = from_gateway.then_some(url);
-    let options = RenderOptions { size, settings, select, look_at, link, inside, plans, what_if, over, of_past, url };
+    let options = RenderOptions {
+        size,
+        settings,
+        select,
+        look_at,
+        link,
+        inside,
+        plans,
+        what_if,
+        movements: None,
+        what_if_day,
+        over,
+        of_past,
+        url,
+    };
     let picture = render(snapshot, options)?;
     picture.image.save(&out).with_context(|| format!("saving {}", out.display()))?;
     println!("{}", out.display());

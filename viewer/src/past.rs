@@ -36,13 +36,21 @@ pub type PastAsker = Worker<PastQuestion, PastAnswer>;
 /// Begins to ask the gateway at `url`. `wake` is called when there is an answer.
 pub fn start(url: &str, wake: impl Fn() + Send + 'static) -> std::io::Result<PastAsker> {
     let (agent, url) = (agent(), url.trim_end_matches('/').to_owned());
-    let answer = move |question| match question {
-        PastQuestion::Reach => PastAnswer::Reach(reach(&agent, &url).map_err(|why| why.to_string())),
+    Worker::start("past", QUESTIONS_MAX, move |question| answer(&agent, &url, question), wake)
+}
+
+/// Asks the gateway at `url`, and waits for the answer.
+pub(crate) fn answer_once(url: &str, question: PastQuestion) -> PastAnswer {
+    answer(&agent(), url.trim_end_matches('/'), question)
+}
+
+fn answer(agent: &ureq::Agent, url: &str, question: PastQuestion) -> PastAnswer {
+    match question {
+        PastQuestion::Reach => PastAnswer::Reach(reach(agent, url).map_err(|why| why.to_string())),
         PastQuestion::Chapter(it, with_stock) => {
-            PastAnswer::Chapter(it, chapter(&agent, &url, it, with_stock).map_err(|why| why.to_string()))
+            PastAnswer::Chapter(it, chapter(agent, url, it, with_stock).map_err(|why| why.to_string()))
         }
-    };
-    Worker::start("past", QUESTIONS_MAX, answer, wake)
+    }
 }
 
 fn reach(agent: &ureq::Agent, url: &str) -> Result<Option<Timestamp>, AskError> {

@@ -18,7 +18,7 @@ use bevy::render::renderer::{RenderAdapterInfo, RenderDevice};
 use bevy::render::view::screenshot::{Screenshot, ScreenshotCaptured};
 use bevy::window::ExitCondition;
 use bevy::winit::WinitPlugin;
-use firmware_schemas::api::what_if::WhatIfResult;
+use firmware_schemas::api::what_if::{WhatIfMovements, WhatIfResult};
 use firmware_schemas::id::SiteId;
 use firmware_schemas::view::Snapshot;
 
@@ -50,6 +50,10 @@ pub struct RenderOptions {
     pub plans: Vec<SitePlan>,
     /// A what-if, how it is called, and how it is laid over the map.
     pub what_if: Option<(WhatIfResult, String, Compare)>,
+    /// What moves in it; else the gateway is asked, where there is one.
+    pub movements: Option<WhatIfMovements>,
+    /// The clock of the what-if, in days from its beginning.
+    pub what_if_day: f64,
     /// What is shown over all: nothing, the help, alerts or proposals.
     pub over: Over,
     /// The snapshot is of the past: the gateway is not asked for the stock of now.
@@ -86,6 +90,8 @@ impl RenderOptions {
             inside: None,
             plans: Vec::new(),
             what_if: None,
+            movements: None,
+            what_if_day: 0.0,
             over: Over::Nothing,
             of_past: false,
             url: None,
@@ -287,7 +293,13 @@ impl Studio {
             chart.what_if.compare = compare;
             if options.url.is_some() {
                 chart.desk.want(Question::Weeks(id.clone()), Duration::MAX, Duration::ZERO);
+                chart.desk.want(Question::Movements(id.clone()), Duration::MAX, Duration::ZERO);
             }
+            if let Some(movements) = options.movements {
+                let answer = Ok(Answer::Movements(Some(Box::new(movements))));
+                chart.take_answer(&Question::Movements(id.clone()), answer);
+            }
+            chart.what_if.day = options.what_if_day;
             chart.take_answer(&Question::Outcome(id), Ok(Answer::Outcome(Box::new(result))));
         }
         chart.help_shown = options.over == Over::Help;

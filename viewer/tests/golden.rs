@@ -12,9 +12,10 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use firmware_schemas::api::what_if::{
-    Better, CaseResult, DifferenceView, KpiView, OperationKind, PartResult, WhatIfHead, WhatIfResult,
+    Better, CaseMovements, CaseResult, DifferenceView, KpiView, OperationKind, PartResult, WayView, WhatIfHead,
+    WhatIfMovements, WhatIfResult,
 };
-use firmware_schemas::id::OperationId;
+use firmware_schemas::id::{LaneId, OperationId};
 use image::RgbImage;
 use viewer::Settings;
 use viewer::palette::Theme;
@@ -83,6 +84,40 @@ fn what_if() -> WhatIfResult {
     WhatIfResult { head, results: vec![base, closed], selection: None }
 }
 
+/// A ship a week from Shanghai and lorries each day to Rotterdam's shops; with the canal closed fewer of them.
+fn movements() -> WhatIfMovements {
+    let way = |lanes: &[&str], ends: &[u16]| WayView {
+        lanes: lanes.iter().map(|lane| LaneId::new(lane).unwrap()).collect(),
+        ends_permille: ends.to_vec(),
+    };
+    let case = |name: &str, journeys: &[(u32, u32, u32, i64)]| CaseMovements {
+        case: name.to_owned(),
+        total: journeys.len() as u64,
+        left_out: 0,
+        left_out_pieces: 0,
+        way: journeys.iter().map(|it| it.0).collect(),
+        leaves: journeys.iter().map(|it| it.1).collect(),
+        arrives: journeys.iter().map(|it| it.2).collect(),
+        pieces: journeys.iter().map(|it| it.3).collect(),
+    };
+    WhatIfMovements {
+        id: OperationId::new("golden").unwrap(),
+        replication: 6,
+        start: fixture::now(),
+        days: 91,
+        ways: vec![
+            way(&["PORT-SHA.PORT-RTM.sea", "PORT-RTM.WH-VEN.barge"], &[900, 1_000]),
+            way(&["WH-VEN.SHOP-LON.road"], &[1_000]),
+            way(&["WH-VEN.DOCK-LYO.road", "DOCK-LYO.WH-MAD.road"], &[500, 1_000]),
+            way(&["WH-VEN.CUS-BER.road"], &[1_000]),
+        ],
+        cases: vec![
+            case("as is", &[(0, 2, 32, 9_000), (0, 5, 31, 7_000), (1, 28, 31, 400), (2, 28, 32, 900), (3, 29, 32, 60)]),
+            case("Suez closed", &[(0, 2, 40, 9_000), (1, 28, 31, 60), (2, 28, 32, 900), (3, 29, 32, 300)]),
+        ],
+    }
+}
+
 /// The views that are shown in both themes and both languages; the others by night in English, by day in Chinese.
 const IN_ALL: [&str; 5] = ["network", "europe", "site", "inside", "ghost"];
 
@@ -96,6 +131,13 @@ fn pictures() -> BTreeMap<String, RenderOptions> {
     };
     let lost = Link::Lost { since: Some(fixture::now()), reason: "connection refused".to_owned() };
     let what_if = |compare| Some((what_if(), "suez_closed".to_owned(), compare));
+    let future = |compare| RenderOptions {
+        what_if: what_if(compare),
+        movements: Some(movements()),
+        what_if_day: 29.7,
+        look_at: Some(LookAt { lat: 50.5, lon: 6.0, scale: 28.0 }),
+        ..base()
+    };
     let views = [
         ("network", base()),
         ("europe", RenderOptions { look_at: europe, ..base() }),
@@ -106,6 +148,9 @@ fn pictures() -> BTreeMap<String, RenderOptions> {
         ("lost", RenderOptions { link: lost, ..base() }),
         ("inside", RenderOptions { inside: Some(fixture::site_id("WH-VEN")), ..base() }),
         ("ghost", RenderOptions { what_if: what_if(Compare::Ghost), look_at: europe, ..base() }),
+        ("moving", future(Compare::Ghost)),
+        ("beside", future(Compare::SideBySide)),
+        ("differences", future(Compare::Differences)),
         ("alerts", RenderOptions { over: Over::Alerts, ..base() }),
         ("help", RenderOptions { over: Over::Help, ..base() }),
     ];

@@ -1,7 +1,7 @@
 //! What-if experiments and better levels over HTTP: what is asked for, how far it is, what came out.
 
 use super::Problem;
-use crate::id::{OperationId, SiteId, SkuId};
+use crate::id::{LaneId, OperationId, SiteId, SkuId};
 use crate::quantity::Timestamp;
 use alloc::string::String;
 use alloc::vec::Vec;
@@ -615,6 +615,56 @@ shape! {
         p50: Vec<Option<f64>>,
         /// Nine in ten were lower.
         p90: Vec<Option<f64>>,
+    }
+}
+shape! {
+    /// What goes along lanes in one replication of each case: the same replication, on the same random numbers.
+    ///
+    /// Goods that leave a site on the same day along the same lanes, and arrive on the same day, are one journey,
+    /// of all SKUs together. What does not go along lanes is left out.
+    WhatIfMovements {
+        /// Its id.
+        id: OperationId,
+        /// Which replication, from 0: of the first case, that of the median relevant cost; of an even number, the lower.
+        replication: u32,
+        /// When day 0 begins.
+        start: Timestamp,
+        /// What leaves on day 0 to the day before this one is listed.
+        days: u32,
+        /// The ways that are taken in any of the cases.
+        ways: Vec<WayView>,
+        /// The cases in their order.
+        cases: Vec<CaseMovements>,
+    }
+}
+shape! {
+    /// Lanes, one after the other.
+    WayView {
+        /// In the order in which they are passed.
+        lanes: Vec<LaneId>,
+        /// When each is passed, in thousandths of the time under way, by the means of their lead times. The last is 1,000.
+        ends_permille: Vec<u16>,
+    }
+}
+shape! {
+    /// The journeys of a case; each list has a number for each, by the day on which they leave.
+    CaseMovements {
+        /// The case.
+        case: String,
+        /// Journeys that there were.
+        total: u64,
+        /// Of these, those of the fewest pieces, which are not listed because they are too many.
+        left_out: u64,
+        /// Their pieces together.
+        left_out_pieces: i64,
+        /// Their ways, as places in `ways`.
+        way: Vec<u32>,
+        /// The days on which they leave.
+        leaves: Vec<u32>,
+        /// The days on which they arrive; it may be after the last day.
+        arrives: Vec<u32>,
+        /// Pieces.
+        pieces: Vec<i64>,
     }
 }
 shape! {

@@ -13,8 +13,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use firmware_schemas::api::Page;
 use firmware_schemas::api::what_if::{
-    Division, ImproveRequest, ImprovementView, OperationView, PageLanguage, ScenarioView, WhatIfHead, WhatIfRequest,
-    WhatIfResult, WhatIfSeries,
+    Division, ImproveRequest, ImprovementView, OperationView, PageLanguage, ScenarioView, WhatIfHead, WhatIfMovements,
+    WhatIfRequest, WhatIfResult, WhatIfSeries,
 };
 use firmware_schemas::id::OperationId;
 use futures_util::StreamExt;
@@ -88,6 +88,17 @@ pub(super) fn add_to(api: &mut Api) {
             "By tier: mean, and what one, five and nine replications in ten stayed below.",
         ),
         series,
+    );
+    api.get(
+        about(
+            "/v1/what-if/{id}/movements",
+            "get_what_if_movements",
+            "What moves",
+            "Where goods go in one replication of each case: the one of the median relevant cost in the first case. Days \
+             are the finest that is told. At most the first 366 days, and 100,000 journeys of all cases together; of \
+             more, those of the fewest pieces are left out, and counted. Not found in results from before this was kept.",
+        ),
+        movements,
     );
     api.get(
         about(
@@ -196,6 +207,7 @@ impl From<WhatIfError> for Problem {
             WhatIfError::QueueFull(_) | WhatIfError::Stopping | WhatIfError::Interrupted => Kind::Unavailable,
             WhatIfError::Unknown(_)
             | WhatIfError::NoImprovement(_)
+            | WhatIfError::NoMovements(_)
             | WhatIfError::NoRoutes(_)
             | WhatIfError::OnlyRoutes(_)
             | WhatIfError::NothingProposed(_) => Kind::NotFound,
@@ -310,6 +322,11 @@ async fn series(call: Call<ResultPath>) -> Result<WhatIfSeries, Problem> {
 /// The page may style itself, and do nothing else.
 const REPORT_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; \
     form-action 'none'; frame-ancestors 'self'";
+
+async fn movements(call: Call<ResultPath>) -> Result<WhatIfMovements, Problem> {
+    let Call { app, path, .. } = call;
+    app.blocking(move |app| Ok(app.what_if.movements(&path.id)?)).await
+}
 
 async fn report(State(app): State<Arc<App>>, request: Request) -> Result<Response, Problem> {
     let (mut parts, _) = request.into_parts();

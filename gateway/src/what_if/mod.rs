@@ -15,6 +15,7 @@
 pub mod cases;
 pub mod improve;
 pub mod library;
+pub mod movements;
 pub mod report;
 pub mod shelf;
 pub mod summary;
@@ -37,7 +38,7 @@ use firmware_schemas::api::Fault;
 use firmware_schemas::api::routes::{RoutesRequest, RoutesView};
 use firmware_schemas::api::what_if::{
     ImproveRequest, ImprovementView, Moment, OperationKind, OperationState, OperationView, PageLanguage, WhatIfHead,
-    WhatIfRequest, WhatIfResult, WhatIfSeries,
+    WhatIfMovements, WhatIfRequest, WhatIfResult, WhatIfSeries,
 };
 use firmware_schemas::id::OperationId;
 use firmware_schemas::quantity::Timestamp;
@@ -110,6 +111,9 @@ pub enum WhatIfError {
     /// A bug of ours.
     #[error("a bug of ours: the judge refuses the routes: {0}")]
     Judged(String),
+    /// Nothing was listed.
+    #[error("operation {0} was run before what moves was kept; ask for it again")]
+    NoMovements(OperationId),
     /// It found nothing.
     #[error("operation {0} found nothing better than today's levels, so there is no proposal")]
     NothingProposed(OperationId),
@@ -501,6 +505,14 @@ impl WhatIf {
         self.kept(id, File::Series)
     }
 
+    /// What moves in one replication.
+    pub fn movements(&self, id: &OperationId) -> Result<WhatIfMovements, WhatIfError> {
+        self.kept(id, File::Movements).map_err(|why| match why {
+            WhatIfError::Read(why) if why.kind() == io::ErrorKind::NotFound => WhatIfError::NoMovements(id.clone()),
+            why => why,
+        })
+    }
+
     /// The page for people.
     pub fn report(&self, id: &OperationId, language: PageLanguage) -> Result<Vec<u8>, WhatIfError> {
         self.check_result(id)?;
@@ -704,6 +716,8 @@ impl WhatIf {
             kind,
         };
         let summary = work.summary(head);
+        let Some(movements) = work.movements(&summary.result.head, &job.stop) else { return Ok(None) };
+        self.shelf.write(&job.id, File::Movements, &serde_json::to_vec(&movements)?)?;
         for (file, language) in [(File::Report, PageLanguage::En), (File::ReportZh, PageLanguage::Zh)] {
             let page = work.page(&summary.result.head, language);
             self.shelf.write(&job.id, file, page.as_bytes())?;

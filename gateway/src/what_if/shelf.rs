@@ -30,6 +30,8 @@ pub enum File {
     Parts,
     /// Week by week.
     Series,
+    /// What moves in one replication.
+    Movements,
     /// The page for people.
     Report,
     /// The same in Chinese.
@@ -46,10 +48,11 @@ pub enum File {
 
 impl File {
     /// In the order in which they are removed: the operation last, so that the others are never without it.
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Result,
         Self::Parts,
         Self::Series,
+        Self::Movements,
         Self::Report,
         Self::ReportZh,
         Self::Table,
@@ -65,6 +68,7 @@ impl File {
             Self::Result => ".result.json",
             Self::Parts => ".parts.json",
             Self::Series => ".series.json",
+            Self::Movements => ".movements.json",
             Self::Report => ".report.html",
             Self::ReportZh => ".report.zh.html",
             Self::Table => ".csv",

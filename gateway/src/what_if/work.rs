@@ -3,12 +3,13 @@
 
 use super::cases::{Asked, Case};
 use super::improve::{AskedImprovement, Improved};
+use super::movements;
 use super::report;
 use super::summary::{self, Summary};
 use super::{Settings, WhatIfError};
 use firmware_schemas::api::Fault;
 use firmware_schemas::api::what_if::{
-    ImproveRequest, ImprovementView, Moment, OperationKind, PageLanguage, WhatIfHead, WhatIfRequest,
+    ImproveRequest, ImprovementView, Moment, OperationKind, PageLanguage, WhatIfHead, WhatIfMovements, WhatIfRequest,
 };
 use sim::experiment::{self, Kpi, Outcome, Plan, Progress, Selected};
 use sim::situation::Situation;
@@ -154,6 +155,11 @@ impl Work {
             summary.result.selection = Some(summary::selection(*kpi, *probability_correct, ranking, &self.outcomes));
         }
         summary
+    }
+
+    /// What moves in one replication; `None` if `stop` was set.
+    pub fn movements(&self, head: &WhatIfHead, stop: &AtomicBool) -> Option<WhatIfMovements> {
+        movements::movements(head, &self.outcomes, stop)
     }
 
     /// The levels that were found, where they were looked for.

@@ -14,6 +14,7 @@
 
 mod calendar;
 mod dispatch;
+mod journeys;
 mod lanes;
 mod model;
 mod perish;
@@ -27,6 +28,7 @@ mod trace;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
+pub use journeys::{Journey, Journeys};
 pub use model::{Model, TooLarge};
 pub use tally::{BUCKET_DAYS, SERIES, Stat, Tally};
 pub use trace::{DayOfPosition, Trace};

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::journeys::Noted;
 use crate::situation::Situation;
 
 macro_rules! stats {
@@ -182,6 +183,8 @@ pub struct Tally {
     /// By replication and lane: grams, gram-kilometres of dry goods, gram-kilometres of cooled goods.
     carried: Vec<[i64; 3]>,
     departures: Vec<u64>,
+    /// Where goods went, if somebody wants to know.
+    pub(super) noted: Option<Box<Noted>>,
 }
 
 impl Tally {
@@ -198,6 +201,7 @@ impl Tally {
             series: vec![0; n * book.tiers.len() * book.n_buckets * SERIES.len()],
             carried: vec![[0; 3]; n * book.n_lanes],
             departures: vec![0; n * book.n_lanes * words_of_days],
+            noted: None,
             replications,
         }
     }
@@ -239,6 +243,14 @@ impl Tally {
             carried[0] += grams;
             carried[1 + usize::from(is_cooled)] += (grams as f64 * *metres as f64 / 1e3) as i64;
             self.departures[at * self.words_of_days + day as usize / 64] |= 1 << (day % 64);
+        }
+    }
+
+    /// Lists a journey, where they are listed.
+    #[inline]
+    pub(super) fn note(&mut self, legs: &[(u32, i64)], leaves: u32, arrives: u32, pieces: i32) {
+        if let Some(noted) = &mut self.noted {
+            noted.add(legs, leaves, arrives, pieces);
         }
     }
 

@@ -297,6 +297,18 @@ mod tests {
     }
 
     #[test]
+    fn the_font_can_write_the_chinese_name_of_every_city() {
+        let harness = harness(chart());
+        let written = harness.ctx.fonts_mut(|fonts| {
+            fonts.fonts.font(&FontFamily::Proportional).characters().keys().copied().collect::<Vec<_>>()
+        });
+        for city in crate::land::cities() {
+            let missing = city.name_zh.iter().flat_map(|name| name.chars()).find(|c| written.binary_search(c).is_err());
+            assert_eq!(missing, None, "{city:?}");
+        }
+    }
+
+    #[test]
     fn an_empty_window_says_why_and_what_to_do() {
         let harness = harness(Chart::new((1_280, 720), Settings::default(), None));
         harness.get_by_label_contains("portolan demo");

@@ -19,7 +19,7 @@ pub(super) fn show(ctx: &egui::Context, chart: &mut Chart, wishes: &mut Vec<Wish
         panel(ctx, chart, wishes);
     }
     follow(chart);
-    if chart.what_if.compare != Compare::Off && !chart.what_if.effects.is_empty() {
+    if chart.what_if.compare != Compare::Off && (chart.what_if.moves() || !chart.what_if.effects.is_empty()) {
         banner(ctx, chart, wishes);
     }
     if chart.what_if.compare == Compare::SideBySide {
@@ -42,7 +42,8 @@ fn follow(chart: &mut Chart) {
     };
     if done {
         chart.desk.want(Question::Outcome(run.clone()), Duration::MAX, chart.elapsed);
-        chart.desk.want(Question::Weeks(run), Duration::MAX, chart.elapsed);
+        chart.desk.want(Question::Weeks(run.clone()), Duration::MAX, chart.elapsed);
+        chart.desk.want(Question::Movements(run), Duration::MAX, chart.elapsed);
     }
 }
 
@@ -155,8 +156,8 @@ fn interval(ui: &mut egui::Ui, chart: &Chart, figure: &Figure) {
 }
 
 /// Says aloud that a part of the picture is simulated.
-fn banner(ctx: &egui::Context, chart: &Chart, wishes: &mut Vec<Wish>) {
-    let words = &chart.words;
+fn banner(ctx: &egui::Context, chart: &mut Chart, wishes: &mut Vec<Wish>) {
+    let words = chart.words.clone();
     let area = egui::Area::new("simulated".into()).order(egui::Order::Middle).movable(false);
     area.anchor(Align2::CENTER_TOP, [0.0, network::TITLE_BAR_PX as f32 + 8.0]).show(ctx, |ui| {
         let stroke = Stroke::new(1.5, colour(palette::SIMULATED));
@@ -165,7 +166,7 @@ fn banner(ctx: &egui::Context, chart: &Chart, wishes: &mut Vec<Wish>) {
             |ui| {
                 ui.horizontal(|ui| {
                     let case = chart.what_if.run.as_ref().map_or("", |(_, scenario)| scenario.as_str());
-                    let name = chart.what_if.compare.name(words);
+                    let name = chart.what_if.compare.name(&words);
                     let n = chart.what_if.effects.len();
                     let text = words.pick(
                         format!("simulated · {case} · {name} · {n} sites would surely differ"),
@@ -176,9 +177,54 @@ fn banner(ctx: &egui::Context, chart: &Chart, wishes: &mut Vec<Wish>) {
                         wishes.push(Wish::Act(Act::Compare));
                     }
                 });
+                future_clock(ui, chart, wishes);
             },
         );
     });
+}
+
+/// The clock of the possible future: its moment, and how to move it.
+fn future_clock(ui: &mut egui::Ui, chart: &mut Chart, wishes: &mut Vec<Wish>) {
+    let Some(movements) = &chart.what_if.movements else { return };
+    let (words, theme) = (&chart.words, chart.theme);
+    let mut day = chart.what_if.day;
+    let (days, replication) = (movements.days(), movements.replication + 1);
+    let moment = words.day_and_clock(movements.moment(day));
+    let nth = day.floor();
+    let mut note = match chart.what_if.compare {
+        Compare::SideBySide => words.pick(
+            format!("grey as it is, purple as it would be · replication {replication} (median cost)"),
+            format!("灰：现状，紫：推演 · 第 {replication} 次重复（成本中位）"),
+        ),
+        Compare::Differences => words.pick(
+            format!("pieces in a week · whole: more, broken: fewer · replication {replication} (median cost)"),
+            format!("一周件数 · 实线：增，虚线：减 · 第 {replication} 次重复（成本中位）"),
+        ),
+        Compare::Off | Compare::Ghost => words.pick(
+            format!("dashed rings: simulated · replication {replication} (median cost), to the day"),
+            format!("虚线圆：模拟 · 第 {replication} 次重复（成本中位），精确到天"),
+        ),
+    };
+    let left_out = movements.left_out(1);
+    if left_out > 0 {
+        note.push_str(
+            &words.pick(format!(" · {left_out} small journeys left out"), format!(" · 略去 {left_out} 次小批量")),
+        );
+    }
+    ui.horizontal(|ui| {
+        let name = if chart.what_if.runs { words.pick("stop", "停止") } else { words.pick("run", "运行") };
+        if ui.button(RichText::new(format!("B · {name}")).size(12.5)).clicked() {
+            wishes.push(Wish::Act(Act::RunFuture));
+        }
+        ui.spacing_mut().slider_width = 240.0;
+        let slider = egui::Slider::new(&mut day, 0.0..=f64::from(days)).show_value(false);
+        if ui.add(slider).changed() {
+            chart.what_if.day = day;
+        }
+        let text = words.pick(format!("day {nth} · {moment}"), format!("第 {nth} 天 · {moment}"));
+        ui.label(RichText::new(text).size(13.0));
+    });
+    faint(ui, &note, &theme);
 }
 
 /// As it is and as it would be, week by week, on one clock.
@@ -212,8 +258,8 @@ fn side_by_side(ctx: &egui::Context, chart: &mut Chart) {
                         let least = ends.iter().copied().fold(f64::INFINITY, f64::min);
                         let most = ends.iter().copied().fold(f64::NEG_INFINITY, f64::max);
                         let levels = [least, most];
-                        let it =
-                            Plot { title: &title, lines: &line, levels: &levels, unit: "", now: None, height: 110.0 };
+                        let now = chart.what_if.movements.as_ref().map(|it| it.moment(chart.what_if.day));
+                        let it = Plot { title: &title, lines: &line, levels: &levels, unit: "", now, height: 110.0 };
                         plot(ui, &it, &mut chart.cursor, &theme, &words);
                     }
                 }

@@ -33,6 +33,10 @@ pub enum Act {
     WhatIf,
     /// What-if: live, ghost, side by side, differences.
     Compare,
+    /// What-if: its clock runs, or stands.
+    RunFuture,
+    /// What-if: so many days on its clock.
+    StepFuture(i32),
     /// The next heat map.
     Heat,
     /// Names.
@@ -62,7 +66,7 @@ pub enum Act {
 }
 
 /// The keys, and what they do, in the order of the help.
-pub const HELP: [(&str, &str, &str); 27] = [
+pub const HELP: [(&str, &str, &str); 29] = [
     ("Space", "pause, go on", "暂停 / 继续"),
     ("End", "back to live", "回到实时"),
     ("← →", "a minute back, forward (Shift: ten)", "前后一分钟（Shift：十分钟）"),
@@ -77,6 +81,8 @@ pub const HELP: [(&str, &str, &str); 27] = [
     ("1 … 9", "layers on and off", "图层开关"),
     ("W", "what if: scenarios", "情景推演"),
     ("C G", "compare: ghost, side by side, differences", "对比：虚影、并排、差异"),
+    ("B", "run the what-if clock, or stop it", "运行 / 停止推演时钟"),
+    (", .", "a what-if day back, forward (Shift: ten)", "推演时钟前后一天（Shift：十天）"),
     ("H", "heat: stock-out, dwell, temperature", "热力：缺货、停留、温度"),
     ("L", "names", "名称"),
     ("T", "day, night", "日间 / 夜间"),

@@ -404,6 +404,20 @@ pub(crate) mod testing {
         }
     }
 
+    pub(crate) fn lane(id: &str, from: &str, to: &str) -> LaneView {
+        use firmware_schemas::network::Mode;
+        use firmware_schemas::quantity::{Metres, Seconds};
+        LaneView {
+            lane: LaneId::new(id).unwrap(),
+            from: SiteId::new(from).unwrap(),
+            to: SiteId::new(to).unwrap(),
+            mode: Mode::Sea,
+            via: Vec::new(),
+            lead_time_secs: Seconds(86_400),
+            distance_m: Metres(1_000_000),
+        }
+    }
+
     pub(crate) fn snapshot(sites: Vec<SiteView>) -> Snapshot {
         Snapshot {
             seq: 10,

@@ -33,11 +33,11 @@ impl ScreenRect {
         Self { left: centre.x - radius, top: centre.y - radius, right: centre.x + radius, bottom: centre.y + radius }
     }
 
-    fn overlaps(&self, other: &Self) -> bool {
+    pub(crate) fn overlaps(&self, other: &Self) -> bool {
         self.left < other.right && other.left < self.right && self.top < other.bottom && other.top < self.bottom
     }
 
-    fn contains(&self, other: &Self) -> bool {
+    pub(crate) fn contains(&self, other: &Self) -> bool {
         self.left <= other.left && self.top <= other.top && self.right >= other.right && self.bottom >= other.bottom
     }
 }
@@ -287,7 +287,7 @@ impl Gathering {
             candidates.entry((candidate.is_site, candidate.nth)).or_insert(candidate);
         }
         let mut wishes: Vec<Wish> = candidates.values().filter_map(|it| wish(named, it)).collect();
-        wishes.extend(city_wishes(cities, &self.near_sites, &self.view));
+        wishes.extend(city_wishes(cities, &self.near_sites, &self.view, named.words));
         (wishes, self.symbols)
     }
 }
@@ -337,7 +337,7 @@ fn wish(named: &Named<'_>, candidate: &Candidate) -> Option<Wish> {
 }
 
 /// The names of cities, which give way to all others.
-fn city_wishes(cities: &[City], near_sites: &Mask, view: &View) -> Vec<Wish> {
+fn city_wishes(cities: &[City], near_sites: &Mask, view: &View, words: &Words) -> Vec<Wish> {
     let rank_max = city_rank_max(view.scale);
     let mut wishes = Vec::new();
     for (nth, city) in cities.iter().enumerate().take_while(|(_, city)| city.rank <= rank_max) {
@@ -348,7 +348,7 @@ fn city_wishes(cities: &[City], near_sites: &Mask, view: &View) -> Vec<Wish> {
         }
         wishes.push(Wish {
             item: ItemId::City(nth as u32), // there are two thousand
-            text: city.name.clone(),
+            text: words.name(&city.name, city.name_zh.as_deref()).to_owned(),
             place: city.at,
             at,
             radius_px: 2.0,

@@ -125,11 +125,19 @@ impl Triangles {
 
     /// A ring of dashes, so many pixels wide.
     pub fn dashed_ring(&mut self, at: ChartPoint, radius_px: f64, width_px: f64, colour: Rgba) {
-        const N_DASHES: u32 = 9;
-        for dash in 0..N_DASHES {
+        self.dashes(at, radius_px, width_px, (9, 3), colour);
+    }
+
+    /// The same for a small ring, of fewer dashes: there may be hundreds.
+    pub fn small_dashed_ring(&mut self, at: ChartPoint, radius_px: f64, width_px: f64, colour: Rgba) {
+        self.dashes(at, radius_px, width_px, (5, 2), colour);
+    }
+
+    fn dashes(&mut self, at: ChartPoint, radius_px: f64, width_px: f64, (n_dashes, n_parts): (u32, u32), colour: Rgba) {
+        for dash in 0..n_dashes {
             let mut before: Option<[u32; 2]> = None;
-            for part in 0..=3 {
-                let turn = (f64::from(dash) + 0.6 * f64::from(part) / 3.0) / f64::from(N_DASHES);
+            for part in 0..=n_parts {
+                let turn = (f64::from(dash) + 0.6 * f64::from(part) / f64::from(n_parts)) / f64::from(n_dashes);
                 let (sin, cos) = (turn * std::f64::consts::TAU).sin_cos();
                 let pair = [radius_px, radius_px + width_px].map(|radius| {
                     let offset_px = [(sin * radius) as f32, (cos * radius) as f32];

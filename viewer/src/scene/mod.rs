@@ -4,14 +4,15 @@
 //! Snapshot, Delta ─▶ Known ─┬▶ network, overlay ─▶ lines, areas ─▶ mesh (triangles)
 //!        │                  ├▶ sites, fleet      ─▶ pool (records that move by themselves)
 //!        ▼                  ├▶ labels            ─▶ names on the chart
-//! history, past ─▶ Known then ├▶ plan              ─▶ the inside of a warehouse
-//!                           └▶ facts, inspect, series, what_if ─▶ panels
+//! history, past ─▶ Known then ├▶ plan, hall        ─▶ the inside of a warehouse
+//!                           └▶ facts, inspect, series, what_if ─▶ panels; movements ─▶ mesh
 //! ```
 
 pub mod chart;
 pub mod clock;
 pub mod facts;
 pub mod fleet;
+pub mod hall;
 pub mod history;
 pub mod inspect;
 pub mod keys;
@@ -20,6 +21,7 @@ pub mod labels;
 pub mod mark;
 pub mod mesh;
 pub mod motion;
+pub mod movements;
 pub mod network;
 pub mod overlay;
 pub mod past;

@@ -34,7 +34,8 @@ impl Grain {
         }
     }
 
-    fn span(self) -> Duration {
+    /// How long a chapter is.
+    pub(crate) fn span(self) -> Duration {
         match self {
             Self::Fine => Duration::from_secs(600),
             Self::Coarse => Duration::from_secs(4 * 3_600),

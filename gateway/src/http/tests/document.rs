@@ -95,6 +95,7 @@ async fn answers_are_what_the_document_says() {
         ("/v1/what-if/{id}", "/v1/what-if/k1?by=site"),
         ("/v1/what-if/{id}", "/v1/what-if/k3"),
         ("/v1/what-if/{id}/series", "/v1/what-if/k1/series"),
+        ("/v1/what-if/{id}/movements", "/v1/what-if/k1/movements"),
         ("/v1/what-if/{id}/improvement", "/v1/what-if/k2/improvement"),
         ("/v1/webhooks", "/v1/webhooks"),
         ("/v1/webhooks/{webhook}", "/v1/webhooks/erp"),

@@ -3,7 +3,7 @@ use crate::disk::Folder;
 use crate::journal::test_folder::TestFolder;
 use crate::what_if::{Settings, Sources, WhatIf};
 use axum::http::StatusCode;
-use firmware_schemas::api::what_if::{OperationState, OperationView, WhatIfRequest};
+use firmware_schemas::api::what_if::{CaseMovements, OperationState, OperationView, WhatIfMovements, WhatIfRequest};
 use firmware_schemas::id::OperationId;
 use serde_json::{Value as Json, json};
 use std::sync::Arc;
@@ -98,6 +98,46 @@ async fn an_experiment_is_asked_for_followed_and_read() {
     let cancelled = plane.post("/v1/operations/k1/cancel", None, "").await.ok();
     assert_eq!(cancelled["state"], "succeeded", "what has ended stays as it is");
     assert_eq!(plane.get("/v1/snapshot?stock=all").await.ok(), before, "the live twin is not touched");
+}
+
+#[tokio::test]
+async fn what_moves_in_the_typical_replication_is_listed_for_each_case() {
+    let plane = Plane::new(|_| {});
+    plane.what_if.start().unwrap();
+    plane.post("/v1/what-if", Some("k1"), &closed()).await;
+    plane.post("/v1/what-if", Some("k2"), &closed()).await;
+    let read = async |id: &str| {
+        let events = plane.get(&format!("/v1/operations/{id}/events")).await;
+        assert_eq!(told(&events).last().unwrap().state, OperationState::Succeeded);
+        let answer = plane.get(&format!("/v1/what-if/{id}/movements")).await.ok();
+        serde_json::from_value::<WhatIfMovements>(answer).unwrap()
+    };
+    let movements = read("k1").await;
+    assert_eq!((movements.days, movements.start.to_string().as_str()), (70, NOW));
+    assert!(movements.replication < 16);
+    assert_eq!(
+        movements.cases.iter().map(|case| case.case.as_str()).collect::<Vec<_>>(),
+        ["as is", "Warehouse closed"]
+    );
+    let from_hamburg = |case: &CaseMovements, nth: usize| {
+        let way = &movements.ways[case.way[nth] as usize];
+        assert_eq!((way.lanes.len(), way.ends_permille.last()), (way.ends_permille.len(), Some(&1_000)));
+        way.lanes[0].as_str().starts_with("WH-")
+    };
+    let left = movements.cases.iter().map(|case| {
+        let n = case.way.len();
+        assert!(n > 0 && [&case.leaves, &case.arrives].iter().all(|column| column.len() == n), "{case:?}");
+        assert_eq!((case.pieces.len(), case.total, case.left_out), (n, n as u64, 0));
+        assert!((0..n).all(|nth| case.leaves[nth] < case.arrives[nth] && case.pieces[nth] > 0), "{case:?}");
+        assert!(case.leaves.is_sorted());
+        // Closed from day 3 until day 24.
+        (0..n).filter(|nth| from_hamburg(case, *nth) && (3..24).contains(&case.leaves[*nth])).count()
+    });
+    let left: Vec<usize> = left.collect();
+    assert!(left[0] > 0 && left[1] == 0, "{left:?} journeys begin at the closed warehouse");
+    let again = WhatIfMovements { id: movements.id.clone(), ..read("k2").await };
+    assert_eq!(again, movements, "the same seed from the same moment gives the same journeys");
+    assert_eq!(plane.get("/v1/what-if/none/movements").await.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test]

@@ -165,6 +165,33 @@ fn case() -> impl Strategy<Value = Situation> {
     (prop::collection::vec(spec(), 12), any::<u16>()).prop_map(|(specs, extras)| network(&specs, extras))
 }
 
+/// The same network, with a lane from each of its upper sites to each of its lower ones.
+fn over_lanes(mut s: Situation, hours: &[(f64, f64)]) -> Situation {
+    for (nth, (mean, sd)) in hours.iter().enumerate() {
+        let (from, to) = (3 + nth as u32 / 3, nth as u32 % 3);
+        s.lanes.push(crate::situation::Lane {
+            lane: format!("LANE-{nth}").parse().unwrap(),
+            from,
+            to,
+            mode: firmware_schemas::network::Mode::Road,
+            via: Vec::new(),
+            lead_time_h: *mean,
+            lead_time_sd_h: *sd,
+            distance: firmware_schemas::quantity::Metres(1_000),
+            departure_cost_minor: 0,
+            tonne_cost_minor: 0,
+            capacity_per_day: None,
+            departs_every_days: 1 + nth as u16 % 3,
+        });
+    }
+    for source in s.positions.iter_mut().flat_map(|position| &mut position.sources) {
+        if matches!(source.from, Origin::Position(_)) {
+            source.route = Route::Lanes;
+        }
+    }
+    s
+}
+
 /// The sums of a tally by names instead of numbers.
 fn by_name(outcome: &Tally, model: &Model) -> std::collections::BTreeMap<(u32, String, String, usize), i64> {
     let s = model.situation();
@@ -266,6 +293,38 @@ proptest! {
         let mut parts = run(0..5, 2, false);
         parts.append(run(5..21, 1, false));
         prop_assert_eq!(&wide, &parts);
+    }
+
+    #[test]
+    fn journeys_carry_what_lanes_carry(s in case(), hours in prop::collection::vec((5.0..90.0_f64, 0.0..30.0_f64), 9)) {
+        let m = model(over_lanes(s, &hours), DAYS);
+        let s = m.situation();
+        let tally = m.run(3, 4..6, Effort::default()).unwrap();
+        let all = m.journeys(3, 5, DAYS, None).unwrap();
+        prop_assert_eq!(all.until, DAYS);
+        let mut grams = vec![0_i64; s.lanes.len()];
+        let mut days = vec![std::collections::BTreeSet::new(); s.lanes.len()];
+        for journey in &all.journeys {
+            prop_assert!(journey.arrives > journey.leaves && journey.pieces > 0, "{:?}", journey);
+            for lane in &all.ways[journey.way as usize] {
+                grams[*lane as usize] += journey.pieces * 1_000; // a piece is a kilogram
+                days[*lane as usize].insert(journey.leaves);
+            }
+        }
+        for lane in 0..s.lanes.len() {
+            prop_assert_eq!(grams[lane], tally.grams(5, lane), "lane {}", lane);
+            prop_assert_eq!(days[lane].len() as u32, tally.departures(5, lane), "lane {}", lane);
+        }
+        let some = m.journeys(3, 5, 9, None).unwrap();
+        let first: Vec<_> = all.journeys.iter().filter(|journey| journey.leaves < 9).collect();
+        let lanes = |all: &Journeys, journey: &Journey| (journey.leaves, all.ways[journey.way as usize].clone());
+        prop_assert_eq!(some.journeys.len(), first.len());
+        for (a, b) in some.journeys.iter().zip(first) {
+            prop_assert_eq!(lanes(&some, a), lanes(&all, b));
+            prop_assert_eq!((a.arrives, a.pieces), (b.arrives, b.pieces));
+        }
+        let stop = std::sync::atomic::AtomicBool::new(true);
+        prop_assert_eq!(m.journeys(3, 5, DAYS, Some(&stop)), None);
     }
 
     #[test]

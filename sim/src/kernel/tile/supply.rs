@@ -343,6 +343,7 @@ impl<'a, const W: usize> Tile<'a, W> {
                         let params = self.arc_params(a, l);
                         let grams = i64::from(leaves.0[l]) * params.mass_g;
                         tally.carry(self.replications[l], &way.legs, day, grams, params.is_cooled);
+                        tally.note(&way.legs, day, arrives[l], leaves.0[l]);
                     }
                 }
             }
@@ -355,6 +356,7 @@ impl<'a, const W: usize> Tile<'a, W> {
                 {
                     let grams = i64::from(leaves.0[l]) * params.mass_g;
                     tally.carry(self.replications[l], way, day, grams, params.is_cooled);
+                    tally.note(way, day, arrives[l], leaves.0[l]);
                 }
             }
         }
